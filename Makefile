@@ -1,0 +1,72 @@
+# Everything a newcomer needs; `make help` lists it. Debug and release builds share SwiftPM's default scratch path,
+# .build, and no target changes a build flag but the configuration, so nothing is ever built twice.
+
+SERVICE := .build/release/fleet-coordination
+# promtool and the OpenAPI validator, where scripts/install-dependencies had to fetch them.
+WITH_TEST_TOOLS := PATH="$(CURDIR)/.build/test-venv/bin:$$PATH"
+
+.DEFAULT_GOAL := help
+
+# Two of these at once would only wait for each other's build.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ' *## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the service for use; installs missing system packages first
+	@scripts/install-dependencies build
+	swift build -c release --product fleet-coordination
+
+.PHONY: run
+run: build ## Build the service and start it
+	@exec $(SERVICE) serve
+
+.PHONY: migrate
+migrate: build ## Bring the database's schema up to date
+	@exec $(SERVICE) migrate
+
+.PHONY: dev-deps
+dev-deps: ## Install what developing takes; no external service is needed
+	@scripts/install-dependencies build
+	@scripts/install-dependencies test
+	@echo "Everything is installed. The service keeps its data in SQLite; no external service is needed."
+
+.PHONY: test
+test: ## Check layout and rules, then run every test but the slow ones
+	@scripts/install-dependencies build
+	@scripts/install-dependencies test
+	@scripts/lint
+	swift build --build-tests
+	$(WITH_TEST_TOOLS) swift test --skip-build
+
+.PHONY: test-integration
+test-integration: ## Test the built program from outside
+	@scripts/install-dependencies build
+	@scripts/install-dependencies test
+	swift build --build-tests
+	$(WITH_TEST_TOOLS) swift test --skip-build --filter IntegrationTests
+
+.PHONY: test-load
+test-load: build ## Measure the release build under load
+	scripts/test-load
+
+.PHONY: test-slow
+test-slow: ## Run every test, the slow ones too
+	@scripts/install-dependencies build
+	@scripts/install-dependencies test
+	swift build --build-tests
+	$(WITH_TEST_TOOLS) FLEET_SLOW=1 swift test --skip-build
+
+.PHONY: format
+format: ## Format the sources in place
+	swift format --in-place --parallel --recursive Sources Tests Package.swift
+
+.PHONY: lint
+lint: ## Check layout and the rules that a search can check
+	@scripts/lint
+
+.PHONY: clean
+clean: ## Delete what was built; what was downloaded stays
+	swift package clean

@@ -1,0 +1,116 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let posix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+
+let package = Package(
+    name: "fleet-coordination",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "fleet-coordination", targets: ["fleet-coordination"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    ],
+    targets: [
+        .target(name: "FleetJSON", swiftSettings: strict),
+        .target(
+            name: "FleetDomain",
+            dependencies: ["FleetJSON", .product(name: "HeapModule", package: "swift-collections")],
+            swiftSettings: strict),
+        .target(name: "FleetStore", dependencies: ["FleetDomain", "FleetJSON"], swiftSettings: strict),
+        .target(
+            name: "FleetService", dependencies: ["FleetStore", "FleetDomain", "FleetJSON", logging, lifecycle],
+            swiftSettings: strict),
+        .target(
+            name: "FleetHTTP",
+            dependencies: [
+                "FleetService", "FleetStore", "FleetDomain", "FleetJSON", hummingbird, crypto, logging, lifecycle, nio,
+                nioHTTP, httpClient, httpTypes,
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+            ],
+            swiftSettings: strict),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(
+            name: "SQLiteBackend", dependencies: ["FleetStore", "FleetDomain", "CSQLite", nio, posix],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "fleet-coordination",
+            dependencies: [
+                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", hummingbird,
+                crypto, logging, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict, linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
+
+        .target(
+            name: "FleetTestSupport",
+            dependencies: [
+                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", hummingbird,
+                logging, lifecycle, nio, nioHTTP, httpClient,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "LoadBaseline", dependencies: [hummingbird, logging], path: "Tests/LoadBaseline",
+            swiftSettings: strict, linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
+        .target(name: "CPowerLossVFS", dependencies: ["CSQLite"]),
+        .testTarget(name: "FleetJSONTests", dependencies: ["FleetJSON"], swiftSettings: strict),
+        .testTarget(
+            name: "FleetDomainTests", dependencies: ["FleetDomain", "FleetJSON", "FleetTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SQLiteBackendTests",
+            dependencies: ["SQLiteBackend", "FleetStore", "FleetDomain", "FleetTestSupport", "CPowerLossVFS"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "FleetHTTPTests",
+            dependencies: [
+                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
+                "FleetTestSupport", hummingbird, crypto, logging, lifecycle, nio, posix, nioHTTP, httpClient, httpTypes,
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "FleetStoreTests",
+            dependencies: ["FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", "FleetTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "FleetServiceTests",
+            dependencies: [
+                "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", "FleetTestSupport", logging,
+                lifecycle,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["FleetJSON", "FleetTestSupport", httpClient, nio, nioHTTP, posix],
+            swiftSettings: strict),
+        .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+    ]
+)

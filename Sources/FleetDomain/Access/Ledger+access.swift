@@ -1,0 +1,72 @@
+/// The facts of `Access`, read from the ledger: what the handlers check as a fast path on the database is
+/// decided here, on the writer's own state.
+extension Ledger {
+    package func standing(of principal: Principal, in federation: Federation) -> Standing {
+        Standing(
+            federation: federation,
+            members: principal.fleets.compactMap { members[Member.Key(federation: federation.id, fleet: $0)] })
+    }
+
+    /// Every federation in which `principal` meets `owner`.
+    package func meetings(of principal: Principal, with owner: Fleet.ID) -> [Meeting] {
+        let shared = federationsOfFleet[owner] ?? []
+        let standings = shared.reduce(into: [Federation.ID: Standing]()) { standings, id in
+            standings[id] = federations[id].map { standing(of: principal, in: $0) }
+        }
+        let memberships = shared.compactMap { members[Member.Key(federation: $0, fleet: owner)] }
+        return principal.meetings(standings: standings, owner: memberships)
+    }
+
+    package func disclosure(of owner: Fleet.ID, to principal: Principal) -> Disclosure {
+        principal.disclosure(of: owner, meetings: meetings(of: principal, with: owner))
+    }
+
+    /// Whether two fleets have a live lease between them or name one another in a sharing rule.
+    package func areCounterparties(_ a: Fleet.ID, _ b: Fleet.ID, in federation: Federation.ID) -> Bool {
+        let keys = [a, b].map { Member.Key(federation: federation, fleet: $0) }
+        if let leasesOfA = leasesOfMember[keys[0]], let leasesOfB = leasesOfMember[keys[1]],
+            !leasesOfA.isDisjoint(with: leasesOfB)
+        {
+            return true
+        }
+        return members[keys[0]]?.rules.contains { $0.counterparty == b } == true
+            || members[keys[1]]?.rules.contains { $0.counterparty == a } == true
+    }
+
+    /// Whom an event about `entity` is for, as things are after it.
+    func audience(of entity: Entity) -> Audience {
+        switch entity {
+        case .fleet(let fleet): Audience(parties: [fleet.id])
+        case .resource(let resource): Audience(parties: [resource.key.fleet])
+        case .lease(let lease):
+            Audience(
+                parties: [lease.source, lease.target],
+                coordinatorsOf: View.useIsOpen(
+                    members[Member.Key(federation: lease.federation, fleet: lease.source)],
+                    members[Member.Key(federation: lease.federation, fleet: lease.target)])
+                    ? lease.federation : nil)
+        case .federation(let federation):
+            Audience(witnesses: presentFleets(of: federation.id), coordinatorsOf: federation.id)
+        case .member(let member):
+            Audience(
+                parties: [member.key.fleet], witnesses: fleetsThatKnow(member), coordinatorsOf: member.key.federation)
+        case .metric(let metric): Audience(coordinatorsOf: metric.federation)
+        case .apiKey: Audience()
+        case .crossing(let crossing): Audience(parties: [crossing.protected])
+        }
+    }
+
+    private func presentFleets(of federation: Federation.ID) -> [Fleet.ID] {
+        (fleetsOfFederation[federation] ?? []).sorted()
+    }
+
+    private func fleetsThatKnow(_ member: Member) -> [Fleet.ID] {
+        guard member.status != .invited, member.isolationLevel <= .medium else { return [] }
+        return presentFleets(of: member.key.federation).filter { fleet in
+            guard fleet != member.key.fleet,
+                let other = members[Member.Key(federation: member.key.federation, fleet: fleet)]
+            else { return false }
+            return other.status.isPresent && other.isolationLevel <= .medium
+        }
+    }
+}

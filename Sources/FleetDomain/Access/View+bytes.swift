@@ -1,0 +1,72 @@
+import FleetJSON
+
+extension View {
+    /// The body that the reader gets for `entity`, whatever it is.
+    ///
+    /// - Parameters:
+    ///   - standing: what ties the reader to a federation; without it, it does not coordinate it.
+    ///   - secret: shown once with a new key.
+    ///   - obligations: added where the end of something goes on.
+    package func bytes(
+        of entity: Entity, standing: Standing? = nil, secret: String? = nil, obligations: [Obligation]? = nil
+    ) -> [UInt8] {
+        var writer = JSONWriter()
+        switch entity {
+        case .federation(let federation):
+            write(federation, in: standing ?? Standing(federation: federation, members: []), to: &writer)
+        case .member(let member): write(member, to: &writer)
+        case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
+        case .resource(let resource): write(resource, disclosure: .full, to: &writer)
+        case .lease(let lease): write(lease, to: &writer)
+        case .metric(let metric): write(metric, to: &writer)
+        case .apiKey(let key): write(key, secret: secret, to: &writer)
+        case .crossing: preconditionFailure("a crossing is read in the audit log only")
+        }
+        guard let obligations else { return writer.bytes }
+        return adding(obligations, to: writer.bytes)
+    }
+
+    /// The same, with the facts of the ledger.
+    package func bytes(of entity: Entity, _ ledger: Ledger) -> [UInt8] {
+        if case .federation(let federation) = entity {
+            return bytes(of: entity, standing: ledger.standing(of: reader, in: federation))
+        }
+        return bytes(of: entity)
+    }
+
+    private func adding(_ obligations: [Obligation], to object: [UInt8]) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginArray()
+        for obligation in obligations {
+            writer.beginObject()
+            writer.field("sharing_id", obligation.lease.description)
+            writer.field("fleet_id", obligation.fleet.description)
+            writer.field("action", obligation.action.rawValue)
+            if let due = obligation.due { writer.field("due_at", due.description) }
+            writer.endObject()
+        }
+        writer.endArray()
+        return object.dropLast() + Array(#","obligations":"#.utf8) + writer.bytes + [UInt8(ascii: "}")]
+    }
+}
+
+extension Ledger {
+    /// Whether the principal may see the entity today; for what has ended, by what it was.
+    package func isVisible(_ entity: Entity, to principal: Principal) -> Bool {
+        let view = View(reader: principal)
+        switch entity {
+        case .federation(let federation): return view.sees(standing(of: principal, in: federation))
+        case .member(let member):
+            guard let federation = federations[member.key.federation] else { return false }
+            return view.sees(member, in: standing(of: principal, in: federation))
+        case .fleet(let fleet): return disclosure(of: fleet.id, to: principal) >= .known
+        case .resource(let resource): return principal.holds(.fleetRead, for: resource.key.fleet)
+        case .lease(let lease): return view.sees(lease)
+        case .metric(let metric):
+            guard let federation = federations[metric.federation] else { return false }
+            return principal.holds(.metricsWrite, coordinating: standing(of: principal, in: federation))
+        case .apiKey(let key): return principal.isAdmin || key.createdBy == principal.subject
+        case .crossing: return false
+        }
+    }
+}

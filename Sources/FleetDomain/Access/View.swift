@@ -1,0 +1,178 @@
+package import FleetJSON
+
+/// All that one reader may learn, as the bytes it is told: every body, list, ETag and event is written here.
+///
+/// Pure: the same reader and the same facts give the same bytes. What a reader may not see is not passed in, or
+/// is refused by the `sees` functions, whose rules the queries repeat as predicates.
+package struct View: Sendable {
+    package let reader: Principal
+
+    package init(reader: Principal) { self.reader = reader }
+
+    // MARK: What it sees
+
+    package func sees(_ standing: Standing) -> Bool {
+        reader.coordinates(standing)
+            || reader.mayHold(.federationRead) && standing.members.contains { $0.status != .left }
+    }
+
+    package func sees(_ member: Member, in standing: Standing) -> Bool {
+        if reader.coordinates(standing) || reader.fleets.contains(member.key.fleet) { return true }
+        return member.status.isPresent && member.isolationLevel <= .medium
+            && standing.members.contains { $0.status.isPresent && $0.isolationLevel <= .medium }
+    }
+
+    /// Whether the reader may see the lease. `openUse` says that it coordinates the federation and that the use
+    /// of both sides is open to all: nothing less lets a coordinator see a lease of others.
+    package func sees(_ lease: Lease, asCoordinator openUse: Bool = false) -> Bool {
+        reader.holds(.sharingRead, for: lease.source) || reader.holds(.sharingRead, for: lease.target) || openUse
+    }
+
+    /// Whether a lease of these two members is open to those who coordinate their federation.
+    package static func useIsOpen(_ source: Member?, _ target: Member?) -> Bool {
+        source?.isolationLevel == IsolationLevel.none && target?.isolationLevel == IsolationLevel.none
+    }
+
+    // MARK: How it looks
+
+    package func write(_ federation: Federation, in standing: Standing, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("federation_id", federation.id.description)
+        writer.field("name", federation.name)
+        writer.field("description", federation.description)
+        writer.field("status", federation.status.rawValue)
+        writer.key("policy")
+        writer.value(federation.policy.json)
+        if reader.coordinates(standing) { writer.field("membership_epoch", federation.membershipEpoch) }
+        writer.field("version", federation.version)
+        writer.field("created_at", federation.createdAt.description)
+        writer.field("updated_at", federation.updatedAt.description)
+        writer.endObject()
+    }
+
+    package func write(_ member: Member, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("federation_id", member.key.federation.description)
+        writer.field("fleet_id", member.key.fleet.description)
+        writer.field("isolation_level", member.isolationLevel.rawValue)
+        writer.field("resource_sharing", member.resourceSharing)
+        writer.field("communication_enabled", member.communicationEnabled)
+        writer.field("role", member.role.rawValue)
+        writer.field("status", member.status.rawValue)
+        if let side = member.suspendedBy { writer.field("suspended_by", side.rawValue) }
+        writer.field("version", member.version)
+        writer.field("created_at", member.createdAt.description)
+        writer.field("updated_at", member.updatedAt.description)
+        writer.endObject()
+    }
+
+    package func writeRules(of member: Member, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("rules")
+        writer.beginArray()
+        for rule in member.rules { writer.value(rule.json) }
+        writer.endArray()
+        writer.endObject()
+    }
+
+    package func write(_ fleet: Fleet, disclosure: Disclosure, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("fleet_id", fleet.id.description)
+        writer.field("name", fleet.name)
+        writer.field("organization", fleet.organization)
+        writer.field("status", fleet.status.rawValue)
+        writer.field("version", fleet.version)
+        writer.field("created_at", fleet.createdAt.description)
+        writer.field("updated_at", fleet.updatedAt.description)
+        writer.endObject()
+    }
+
+    /// - Precondition: `disclosure` is `attributes` or more.
+    package func write(_ resource: Resource, disclosure: Disclosure, to writer: inout JSONWriter) {
+        precondition(disclosure >= .attributes, "a resource is written only for those who may see it")
+        writer.beginObject()
+        writer.field("fleet_id", resource.key.fleet.description)
+        writer.field("resource_id", resource.key.resource.description)
+        writer.field("resource_type", resource.type.description)
+        writer.field("capacity", resource.capacity)
+        writer.key("attributes")
+        writer.value(.object(resource.attributes))
+        writer.field("buffer_seconds", resource.buffer)
+        writer.field("handover", resource.handover.rawValue)
+        writer.field("interruptible", resource.interruptible)
+        writer.field("pooled", resource.pooled)
+        writer.field("on_lease_loss", resource.onLeaseLoss.rawValue)
+        writer.field("status", resource.status.rawValue)
+        if disclosure == .full, resource.isUnit { writer.field("fencing_token", resource.fencingToken) }
+        writer.field("version", resource.version)
+        writer.field("created_at", resource.createdAt.description)
+        writer.field("updated_at", resource.updatedAt.description)
+        writer.endObject()
+    }
+
+    package func write(_ lease: Lease, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("sharing_id", lease.id.description)
+        writer.field("federation_id", lease.federation.description)
+        writer.field("source_fleet_id", lease.source.description)
+        writer.field("target_fleet_id", lease.target.description)
+        writer.field("resource_type", lease.resourceType.description)
+        writer.field("resource_id", lease.resource.description)
+        writer.field("quantity", lease.quantity)
+        writer.field("starts_at", lease.startsAt.description)
+        writer.field("duration", lease.duration)
+        writer.field("ends_at", lease.endsAt.description)
+        if let endedAt = lease.endedAt { writer.field("ended_at", endedAt.description) }
+        writer.field("priority", lease.priority.rawValue)
+        if let purpose = lease.purpose { writer.field("purpose", purpose) }
+        if let reason = lease.reason { writer.field("reason", reason) }
+        writer.field("status", lease.status.rawValue)
+        writer.field("requested_by", lease.requestedBy.rawValue)
+        if let reason = lease.awaitingReturn ? ErrorCode.unitNotReturned.rawValue : lease.statusReason {
+            writer.field("status_reason", reason)
+        }
+        writer.field("handover", lease.handover.rawValue)
+        if let token = lease.fencingToken, seesToken(of: lease) { writer.field("fencing_token", token) }
+        if let deadline = lease.deadline { writer.field("deadline", deadline.description) }
+        writer.field("version", lease.version)
+        writer.field("created_at", lease.createdAt.description)
+        writer.field("updated_at", lease.updatedAt.description)
+        writer.endObject()
+    }
+
+    /// The lender's side sees the token that holds; the borrower sees the one it was given, until it is revoked.
+    private func seesToken(of lease: Lease) -> Bool {
+        reader.holds(.sharingRead, for: lease.source)
+            || reader.holds(.sharingRead, for: lease.target) && (lease.status == .active || lease.status == .overdue)
+    }
+
+    package func write(_ metric: Metric, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("federation_id", metric.federation.description)
+        writer.field("metric_type", metric.type.description)
+        writer.field("metric_value", metric.value)
+        writer.field("metric_unit", metric.unit)
+        writer.field("calculated_at", metric.calculatedAt.description)
+        writer.endObject()
+    }
+
+    /// - Parameter secret: the key itself, on the one occasion that it is shown.
+    package func write(_ key: APIKey, secret: String? = nil, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("key_id", key.id.description)
+        if let secret { writer.field("key", secret) }
+        writer.field("name", key.name)
+        writer.key("roles")
+        writer.value(.array(key.roles.map(\.rawValue).sorted().map(JSON.string)))
+        writer.key("fleet_ids")
+        writer.value(key.fleets.sortedJSON)
+        writer.key("federation_ids")
+        writer.value(key.federations.sortedJSON)
+        writer.key("scopes")
+        writer.value(.array(key.scopes.map(\.rawValue).sorted().map(JSON.string)))
+        if let expiresAt = key.expiresAt { writer.field("expires_at", expiresAt.description) }
+        if let revokedAt = key.revokedAt { writer.field("revoked_at", revokedAt.description) }
+        writer.field("created_at", key.createdAt.description)
+        writer.endObject()
+    }
+}

@@ -1,0 +1,55 @@
+/// A group of fleets that coordinate under one policy.
+package struct Federation: Sendable, Equatable {
+    package typealias ID = FleetDomain.ID<Federation>
+
+    package let id: ID
+    package var name: String
+    package var description: String
+    package var status: FederationStatus
+    package var policy: FederationPolicy
+    /// Raised by every change to the set of active members.
+    package var membershipEpoch: Int64
+    /// The subject that created it and, as a `federation_coordinator`, coordinates it.
+    package let createdBy: String
+    /// Counts the changes of the federation itself, not those of its members.
+    package var version: Int64
+    package let createdAt: Timestamp
+    package var updatedAt: Timestamp
+}
+
+/// `active ⇄ suspended`, then `dissolving → dissolved`.
+package enum FederationStatus: String, Sendable, CaseIterable {
+    case active, suspended, dissolving, dissolved
+
+    package func canBecome(_ next: FederationStatus) -> Bool {
+        switch (self, next) {
+        case (.active, .suspended), (.suspended, .active), (.active, .dissolving), (.suspended, .dissolving),
+            (.active, .dissolved), (.suspended, .dissolved), (.dissolving, .dissolved):
+            true
+        default: false
+        }
+    }
+}
+
+/// The rules that hold for every member of a federation. Durations are in seconds.
+package struct FederationPolicy: Sendable, Equatable {
+    package var defaultIsolationLevel: IsolationLevel = .high
+    /// nil allows every type.
+    package var allowedResourceTypes: [ResourceType]?
+    package var leaseDurationMax: Seconds = 2_592_000
+    package var bookingHorizon: Seconds = 7_776_000
+    package var onSuspend: SuspensionRule = .drain
+    package var approvalTimeout: Seconds = 3600
+    package var acknowledgeDeadline: Seconds = 300
+    package var noShowAfter: Seconds = 900
+
+    package init() {}
+}
+
+/// What happens to running leases when a federation is suspended.
+package enum SuspensionRule: String, Sendable, CaseIterable {
+    /// They run to their end.
+    case drain
+    /// They are revoked.
+    case revoke
+}

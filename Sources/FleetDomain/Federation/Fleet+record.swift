@@ -1,0 +1,22 @@
+extension Fleet: Record {
+    package static var fields: [StaticString] {
+        ["fleet_id", "name", "organization", "status", "version", "created_at", "updated_at"]
+    }
+
+    package var values: [FieldValue] {
+        [
+            .name(id), .text(name), .text(organization), .choice(status), .integer(version), .time(createdAt),
+            .time(updatedAt),
+        ]
+    }
+
+    package init(reading reader: inout RecordReader) throws(RecordError) {
+        id = try reader.name()
+        name = try reader.text()
+        organization = try reader.text()
+        status = try reader.choice()
+        version = try reader.integer()
+        createdAt = try reader.time()
+        updatedAt = try reader.time()
+    }
+}

@@ -1,0 +1,108 @@
+package import FleetJSON
+
+/// Anything that events are about.
+package enum Entity: Sendable, Equatable {
+    case federation(Federation)
+    case member(Member)
+    case fleet(Fleet)
+    case resource(Resource)
+    case lease(Lease)
+    case metric(Metric)
+    case apiKey(APIKey)
+    case crossing(Crossing)
+
+    package enum Kind: String, Sendable, CaseIterable {
+        case federation, member, fleet, resource, crossing, metric
+        case lease = "sharing"
+        case apiKey = "api_key"
+    }
+
+    package var kind: Kind {
+        switch self {
+        case .federation: .federation
+        case .member: .member
+        case .fleet: .fleet
+        case .resource: .resource
+        case .lease: .lease
+        case .metric: .metric
+        case .apiKey: .apiKey
+        case .crossing: .crossing
+        }
+    }
+
+    private var record: any Record {
+        switch self {
+        case .federation(let record): record
+        case .member(let record): record
+        case .fleet(let record): record
+        case .resource(let record): record
+        case .lease(let record): record
+        case .metric(let record): record
+        case .apiKey(let record): record
+        case .crossing(let record): record
+        }
+    }
+
+    /// The subject of its events: its id, with its owner's before it where it is unique only there.
+    package var subject: String {
+        switch self {
+        case .federation(let federation): federation.id.description
+        case .member(let member): "\(member.key.federation)/\(member.key.fleet)"
+        case .fleet(let fleet): fleet.id.description
+        case .resource(let resource): "\(resource.key.fleet)/\(resource.key.resource)"
+        case .lease(let lease): lease.id.description
+        case .metric(let metric): metric.id.description
+        case .apiKey(let key): key.id.description
+        case .crossing(let crossing): crossing.object
+        }
+    }
+
+    /// The federation it belongs to, if it belongs to one.
+    package var federation: Federation.ID? {
+        switch self {
+        case .federation(let federation): federation.id
+        case .member(let member): member.key.federation
+        case .lease(let lease): lease.federation
+        case .metric(let metric): metric.federation
+        case .fleet, .resource, .apiKey, .crossing: nil
+        }
+    }
+
+    package func write(to writer: inout JSONWriter) { record.write(to: &writer) }
+
+    package init(kind: Kind, json: JSONObject) throws(RecordError) {
+        switch kind {
+        case .federation: self = .federation(try Federation(json: json))
+        case .member: self = .member(try Member(json: json))
+        case .fleet: self = .fleet(try Fleet(json: json))
+        case .resource: self = .resource(try Resource(json: json))
+        case .lease: self = .lease(try Lease(json: json))
+        case .metric: self = .metric(try Metric(json: json))
+        case .apiKey: self = .apiKey(try APIKey(json: json))
+        case .crossing: self = .crossing(try Crossing(json: json))
+        }
+    }
+}
+
+extension EventType {
+    /// What events of this type are about.
+    package var kind: Entity.Kind {
+        switch self {
+        case .federationCreated, .federationUpdated, .federationSuspended, .federationResumed, .federationDissolving,
+            .federationDissolved:
+            .federation
+        case .memberInvited, .memberJoined, .memberUpdated, .memberSuspended, .memberResumed, .memberLeaving,
+            .memberLeft:
+            .member
+        case .fleetRegistered, .fleetUpdated, .fleetRetired: .fleet
+        case .resourceRegistered, .resourceUpdated, .resourceRetired: .resource
+        case .sharingRequested, .sharingApproved, .sharingActivated, .sharingExtended, .sharingUpdated,
+            .sharingCompleted, .sharingRejected, .sharingExpired, .sharingCancelled, .sharingNoShow, .sharingOverdue,
+            .sharingRevoking, .sharingRevoked:
+            .lease
+        case .metricRecorded: .metric
+        case .keyCreated, .keyRevoked: .apiKey
+        case .violationBlocked, .privilegedRead: .crossing
+        }
+    }
+}

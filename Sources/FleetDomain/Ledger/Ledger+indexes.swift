@@ -1,0 +1,117 @@
+import HeapModule
+
+extension Ledger {
+    /// The entity with the same key as `entity`, as it is now.
+    func current(_ entity: Entity) -> Entity? {
+        switch entity {
+        case .federation(let new): federations[new.id].map(Entity.federation)
+        case .member(let new): members[new.key].map(Entity.member)
+        case .fleet(let new): fleets[new.id].map(Entity.fleet)
+        case .resource(let new): resources[new.key].map(Entity.resource)
+        case .lease(let new): leases[new.id].map(Entity.lease)
+        case .apiKey(let new): keys[new.id].map(Entity.apiKey)
+        case .metric, .crossing: nil
+        }
+    }
+
+    /// Puts `new` where `old` was, with its indexes; nil for none.
+    mutating func set(_ new: Entity?, _ old: Entity?) {
+        switch new ?? old {
+        case .federation(let some)?: federations[some.id] = new?.asFederation
+        case .fleet(let some)?: fleets[some.id] = new?.asFleet
+        case .resource(let some)?: resources[some.key] = new?.asResource
+        case .apiKey(let some)?: keys[some.id] = new?.asKey
+        case .member(let some)?: setMember(some.key, new?.asMember)
+        case .lease(let some)?: setLease(some.id, new?.asLease)
+        case .metric?, .crossing?, nil: break
+        }
+    }
+
+    private mutating func setMember(_ key: Member.Key, _ new: Member?) {
+        members[key] = new
+        if let new, new.status != .left {
+            fleetsOfFederation[key.federation, default: []].insert(key.fleet)
+            federationsOfFleet[key.fleet, default: []].insert(key.federation)
+        } else {
+            fleetsOfFederation.remove(key.fleet, from: key.federation)
+            federationsOfFleet.remove(key.federation, from: key.fleet)
+        }
+    }
+
+    private mutating func setLease(_ id: Lease.ID, _ new: Lease?) {
+        if let old = leases[id] { unindex(old) }
+        if let new, !new.status.isFinal {
+            leases[id] = new
+            index(new)
+        } else {
+            leases[id] = nil
+        }
+    }
+
+    private mutating func index(_ lease: Lease) {
+        if lease.status.holdsWindow {
+            calendars[lease.resourceKey, default: Calendar()].add(lease.quantity, over: lease.occupied)
+        }
+        if lease.status.possesses { possessed[lease.resourceKey, default: 0] += lease.quantity }
+        leasesOfResource[lease.resourceKey, default: []].insert(lease.id)
+        for fleet in [lease.source, lease.target] {
+            leasesOfMember[Member.Key(federation: lease.federation, fleet: fleet), default: []].insert(lease.id)
+        }
+        leaseCount[lease.federation, default: 0] += 1
+        if let next = Due(lease) { due.insert(next) }
+    }
+
+    private mutating func unindex(_ lease: Lease) {
+        let key = lease.resourceKey
+        if lease.status.holdsWindow {
+            calendars[key]?.remove(lease.quantity, over: lease.occupied)
+            if calendars[key]?.isEmpty == true { calendars[key] = nil }
+        }
+        if lease.status.possesses {
+            possessed[key, default: 0] -= lease.quantity
+            if possessed[key] == 0 { possessed[key] = nil }
+        }
+        leasesOfResource.remove(lease.id, from: key)
+        for fleet in [lease.source, lease.target] {
+            leasesOfMember.remove(lease.id, from: Member.Key(federation: lease.federation, fleet: fleet))
+        }
+        leaseCount[lease.federation, default: 0] -= 1
+        if leaseCount[lease.federation] == 0 { leaseCount[lease.federation] = nil }
+    }
+
+    /// Changed leases, dry runs and what was taken back leave entries that mean nothing; they are dropped before
+    /// they outnumber the rest, however far ahead they lie.
+    mutating func dropStaleDue() {
+        guard due.count > 2 * leases.count + 1024 else { return }
+        due = Heap(leases.values.compactMap(Due.init))
+    }
+}
+
+extension Ledger.Due {
+    init?(_ lease: Lease) {
+        guard let at = lease.nextDue else { return nil }
+        self.init(at: at, isBeginning: lease.status == .granted, lease: lease.id)
+    }
+}
+
+extension Dictionary {
+    /// Takes an element out of a set, and an empty set out of the dictionary: what is gone leaves no trace.
+    fileprivate mutating func remove<Element>(_ element: Element, from key: Key) where Value == Set<Element> {
+        self[key]?.remove(element)
+        if self[key]?.isEmpty == true { self[key] = nil }
+    }
+}
+
+extension Entity {
+    fileprivate var asFederation: Federation? { if case .federation(let value) = self { value } else { nil } }
+    fileprivate var asFleet: Fleet? { if case .fleet(let value) = self { value } else { nil } }
+    fileprivate var asResource: Resource? { if case .resource(let value) = self { value } else { nil } }
+    fileprivate var asMember: Member? { if case .member(let value) = self { value } else { nil } }
+    fileprivate var asKey: APIKey? { if case .apiKey(let value) = self { value } else { nil } }
+    package var asLease: Lease? { if case .lease(let value) = self { value } else { nil } }
+}
+
+extension Ledger {
+    /// Loads an entity that was folded before, at start.
+    package mutating func restore(_ entity: Entity) { set(entity, nil) }
+}

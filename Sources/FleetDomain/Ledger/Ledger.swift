@@ -1,0 +1,151 @@
+import HeapModule
+
+/// All that decisions depend on, in memory: the fold of the events, and the indexes that make it fast.
+///
+/// It changes only by `record`, which also notes how to take the change back: a dry run, a command that fails
+/// half-way and a batch that did not commit are all undone the same way.
+package struct Ledger: Sendable {
+    package internal(set) var fleets: [Fleet.ID: Fleet] = [:]
+    package internal(set) var resources: [Resource.Key: Resource] = [:]
+    package internal(set) var federations: [Federation.ID: Federation] = [:]
+    package internal(set) var members: [Member.Key: Member] = [:]
+    /// Live leases only; a final one is in the database and can no longer matter to a decision.
+    package internal(set) var leases: [Lease.ID: Lease] = [:]
+    package internal(set) var keys: [APIKey.ID: APIKey] = [:]
+
+    // Derived from the above.
+    package internal(set) var calendars: [Resource.Key: Calendar] = [:]
+    package internal(set) var leasesOfMember: [Member.Key: Set<Lease.ID>] = [:]
+    package internal(set) var leasesOfResource: [Resource.Key: Set<Lease.ID>] = [:]
+    package internal(set) var leaseCount: [Federation.ID: Int] = [:]
+    package internal(set) var fleetsOfFederation: [Federation.ID: Set<Fleet.ID>] = [:]
+    package internal(set) var federationsOfFleet: [Fleet.ID: Set<Federation.ID>] = [:]
+    /// Quantity in the hands of borrowers.
+    package internal(set) var possessed: [Resource.Key: Int64] = [:]
+    /// When time alone changes a lease; entries may be out of date and are checked when they come up.
+    var due = Heap<Due>()
+    /// Leases to be ended because of an intent that touched many at once.
+    var drain: [Lease.ID] = []
+
+    /// The position of the last recorded event.
+    package private(set) var position: Int64
+    /// The time of the last recorded event; no later event is earlier.
+    package private(set) var lastTime: Timestamp
+    /// Events recorded and not yet confirmed.
+    package private(set) var recorded: [Event] = []
+    private var undo: [Entity.Change] = []
+
+    package init(position: Int64 = 0, lastTime: Timestamp = Timestamp(milliseconds: 0)) {
+        self.position = position
+        self.lastTime = lastTime
+    }
+
+    struct Due: Comparable, Sendable {
+        let at: Timestamp
+        /// Endings come before beginnings at the same instant.
+        let isBeginning: Bool
+        let lease: Lease.ID
+
+        static func < (a: Due, b: Due) -> Bool {
+            (a.at.milliseconds, a.isBeginning ? 1 : 0, a.lease.raw)
+                < (b.at.milliseconds, b.isBeginning ? 1 : 0, b.lease.raw)
+        }
+    }
+}
+
+/// A point that a ledger can be taken back to.
+package struct Savepoint: Sendable {
+    fileprivate let undoCount: Int
+    fileprivate let recordedCount: Int
+    package let position: Int64
+    fileprivate let lastTime: Timestamp
+    fileprivate let drain: [Lease.ID]
+}
+
+extension Ledger {
+    /// Records that `type` happened to `entity`, which is given as it is since.
+    ///
+    /// - Parameter audience: nil is everybody who may see the entity.
+    package mutating func record(
+        _ type: EventType, _ entity: Entity, for audience: Audience? = nil, _ context: inout Context
+    ) {
+        precondition(type.kind == entity.kind, "\(type) is not about \(entity.kind)")
+        let event = Event(
+            position: position + 1, id: context.ids.next(at: context.now), type: type, entity: entity,
+            actor: context.actor, actingFleet: context.actingFleet, requestID: context.requestID, at: context.now,
+            audience: audience ?? self.audience(of: entity))
+        apply(event)
+        recorded.append(event)
+    }
+
+    /// Folds one event in. The state is exactly the fold of the log by this function.
+    package mutating func apply(_ event: Event) {
+        position = event.position
+        lastTime = max(lastTime, event.at)
+        switch event.entity {
+        case .member(let member):
+            let wasActive = members[member.key]?.status == .active
+            put(event.entity)
+            if wasActive != (member.status == .active), var federation = federations[member.key.federation] {
+                federation.membershipEpoch += 1
+                put(.federation(federation))
+            }
+        case .lease(let lease):
+            let wasHeld = leases[lease.id]?.status.possesses == true
+            put(event.entity)
+            if let resource = resources[lease.resourceKey]?.after(lease, wasHeld: wasHeld, at: event.at) {
+                put(.resource(resource))
+            }
+        case .federation, .fleet, .resource, .metric, .apiKey, .crossing: put(event.entity)
+        }
+    }
+
+    package var savepoint: Savepoint {
+        Savepoint(
+            undoCount: undo.count, recordedCount: recorded.count, position: position, lastTime: lastTime, drain: drain)
+    }
+
+    /// Takes back everything since `savepoint`.
+    package mutating func rollBack(to savepoint: Savepoint) {
+        while undo.count > savepoint.undoCount, let change = undo.popLast() { set(change.old, change.new) }
+        recorded.removeSubrange(savepoint.recordedCount...)
+        position = savepoint.position
+        lastTime = savepoint.lastTime
+        drain = savepoint.drain
+        dropStaleDue()
+    }
+
+    /// What was recorded and has not been confirmed yet: the events, and the changes they made in order.
+    package var unconfirmed: Batch { Batch(events: recorded, changes: undo) }
+
+    /// The recorded events are durable: they can no longer be taken back.
+    package mutating func confirm() {
+        recorded.removeAll(keepingCapacity: true)
+        undo.removeAll(keepingCapacity: true)
+        dropStaleDue()
+    }
+
+    private mutating func put(_ entity: Entity) {
+        let old = current(entity)
+        set(entity, old)
+        undo.append(Entity.Change(old: old, new: entity))
+    }
+}
+
+/// What a decision left to be committed.
+package struct Batch: Sendable {
+    package let events: [Event]
+    package let changes: [Entity.Change]
+
+    package init(events: [Event], changes: [Entity.Change]) {
+        self.events = events
+        self.changes = changes
+    }
+}
+
+extension Entity {
+    package struct Change: Sendable {
+        package let old: Entity?
+        package let new: Entity
+    }
+}

@@ -1,0 +1,55 @@
+extension Lease: Record {
+    package static var fields: [StaticString] {
+        [
+            "sharing_id", "federation_id", "source_fleet_id", "target_fleet_id", "resource_type", "resource_id",
+            "quantity", "starts_at", "duration", "ends_at", "ended_at", "priority", "purpose", "reason", "status",
+            "requested_by", "status_reason", "awaiting_return", "fencing_token", "handover", "buffer_seconds", "is_unit",
+            "no_show_after_seconds", "acknowledge_within_seconds", "deadline", "ready_at", "version", "created_at",
+            "updated_at",
+        ]
+    }
+
+    package var values: [FieldValue] {
+        [
+            .id(id), .id(federation), .name(source), .name(target), .name(resourceType), .name(resource),
+            .integer(quantity), .time(startsAt), .integer(duration), .time(endsAt), .time(endedAt), .choice(priority),
+            .text(purpose), .text(reason), .choice(status), .choice(requestedBy), .text(statusReason), .bool(awaitingReturn),
+            .integer(fencingToken), .choice(handover), .integer(buffer), .bool(isUnit), .integer(noShowAfter),
+            .integer(acknowledgeWithin), .time(deadline), .time(readyAt), .integer(version), .time(createdAt),
+            .time(updatedAt),
+        ]
+    }
+
+    package init(reading reader: inout RecordReader) throws(RecordError) {
+        id = try reader.id()
+        federation = try reader.id()
+        source = try reader.name()
+        target = try reader.name()
+        resourceType = try reader.name()
+        resource = try reader.name()
+        quantity = try reader.integer()
+        startsAt = try reader.time()
+        duration = try reader.integer()
+        // `ends_at` is stored for queries; it follows from the two before it.
+        _ = try reader.time()
+        endedAt = try reader.optionalTime()
+        priority = try reader.choice()
+        purpose = try reader.optionalText()
+        reason = try reader.optionalText()
+        status = try reader.choice()
+        requestedBy = try reader.choice()
+        statusReason = try reader.optionalText()
+        awaitingReturn = try reader.bool()
+        fencingToken = try reader.optionalInteger()
+        handover = try reader.choice()
+        buffer = try reader.integer()
+        isUnit = try reader.bool()
+        noShowAfter = try reader.integer()
+        acknowledgeWithin = try reader.integer()
+        deadline = try reader.optionalTime()
+        readyAt = try reader.optionalTime()
+        version = try reader.integer()
+        createdAt = try reader.time()
+        updatedAt = try reader.time()
+    }
+}

@@ -1,0 +1,98 @@
+import HeapModule
+
+/// How many leases one batch changes at most because of time or of an intent: a longer queue is drained batch by
+/// batch, so that no commit grows without bound.
+package let leaseSlice = 256
+
+extension Ledger {
+    /// Records what time alone has made true up to now, in the order of the instants, at most `limit` leases.
+    ///
+    /// - Returns: false when more is due.
+    @discardableResult
+    package mutating func advance(limit: Int = leaseSlice, _ context: inout Context) -> Bool {
+        var changed = 0
+        while let next = due.min, next.at <= context.now {
+            guard changed < limit else { return false }
+            due.removeMin()
+            guard let lease = leases[next.lease], lease.nextDue == next.at else { continue }
+            changed += 1
+            elapse(lease, &context)
+        }
+        return true
+    }
+
+    /// The next instant at which there may be something to record.
+    package var nextDue: Timestamp? { due.min?.at }
+
+    private mutating func elapse(_ lease: Lease, _ context: inout Context) {
+        switch lease.status {
+        case .pending: end(lease, .expired, .sharingExpired, "not_approved_in_time", &context)
+        case .granted: elapseGranted(lease, &context)
+        case .active where lease.handover == .automatic: end(lease, .completed, .sharingCompleted, nil, &context)
+        case .active: keepLate(lease, &context)
+        case .overdue, .revoking, .completed, .rejected, .expired, .cancelled, .revoked, .noShow: break
+        }
+    }
+
+    private mutating func elapseGranted(_ lease: Lease, _ context: inout Context) {
+        let isBlocked = isBlocked(lease)
+        if isBlocked || lease.awaitingReturn, context.now >= lease.endsAt {
+            end(lease, .cancelled, .sharingCancelled, ErrorCode.unitNotReturned.rawValue, &context)
+            warnNext(for: lease.resourceKey, &context)
+        } else if isBlocked {
+            wait(lease, &context)
+        } else if lease.handover == .confirmed {
+            end(lease, .noShow, .sharingNoShow, nil, &context)
+        } else {
+            var lease = lease
+            // Also when its end has passed while nobody looked: it ran, and its end is recorded next.
+            begin(&lease, at: context.now)
+            _ = save(.sharingActivated, lease, &context)
+        }
+    }
+
+    /// The window is over and the borrower has not returned: it keeps possession, not the window, and whoever is
+    /// next is told.
+    private mutating func keepLate(_ lease: Lease, _ context: inout Context) {
+        var late = lease
+        late.status = .overdue
+        _ = save(.sharingOverdue, late, &context)
+        warnNext(for: lease.resourceKey, &context)
+    }
+
+    mutating func wait(_ lease: Lease, _ context: inout Context) {
+        var lease = lease
+        lease.awaitingReturn = true
+        lease.readyAt = nil
+        _ = save(.sharingUpdated, lease, &context)
+    }
+
+    /// Ends up to `limit` of the leases that an intent put up for ending.
+    ///
+    /// - Returns: false when more remain.
+    package mutating func drainLeases(limit: Int = leaseSlice, _ context: inout Context) -> Bool {
+        let slice = drain.prefix(limit)
+        drain.removeFirst(slice.count)
+        for id in slice {
+            guard let lease = leases[id] else { continue }
+            switch lease.status {
+            case .pending: end(lease, .cancelled, .sharingCancelled, "federation_ended_it", &context)
+            case .granted: end(lease, .revoked, .sharingRevoked, "federation_ended_it", &context)
+            case .active, .overdue: _ = recall(lease, "federation_ended_it", &context)
+            default: break
+            }
+        }
+        return drain.isEmpty
+    }
+
+    /// The leases that intents recorded in the state still have to end: found again after a start.
+    package mutating func resumeDrains() {
+        let recalled = members.values.filter { $0.status == .leaving && $0.isRecalled }.map(\.key)
+        let ended = federations.values.filter {
+            $0.status == .dissolving || $0.status == .suspended && $0.policy.onSuspend == .revoke
+        }
+        var ids = ended.reduce(into: Set<Lease.ID>()) { $0.formUnion(liveLeases(of: $1.id)) }
+        for key in recalled { ids.formUnion(leasesOfMember[key] ?? []) }
+        drain = ids.filter { leases[$0]?.status != .revoking }.sorted()
+    }
+}

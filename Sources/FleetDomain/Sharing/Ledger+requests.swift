@@ -1,0 +1,379 @@
+extension Ledger {
+    /// Answers a request for a named resource:
+    ///
+    /// 1. who asks, and for which side;
+    /// 2. in which federation the two fleets meet;
+    /// 3. which resource is meant, registered on the way if the owner asks;
+    /// 4. everything that stands against it, all rules evaluated;
+    /// 5. whether both sides consent, now or by a rule: granted, or held for approval.
+    ///
+    /// - Throws: `same_fleet`, `permission_denied`, `fleet_not_found`, `federation_not_found`,
+    ///   `federation_ambiguous`, `resource_not_found`, or a refusal with its explanation.
+    package mutating func request(_ request: SharingRequest, _ context: inout Context) throws(FleetError) -> Entity {
+        let principal = context.principal
+        let sides = try sides(of: request, principal)
+        context.actingFleet = sides.target ? request.target : request.source
+        let federation = try meetingPlace(of: request, principal, sides)
+        let level = isolation(between: request.source, request.target, in: federation.id)
+        let startsAt = max(request.startsAt ?? context.now, context.now)
+        let concealed = concealed(from: sides, request, in: federation.id)
+        let mayName = sides.source || level <= .low && !concealed.contains(.resource)
+        let resource = try findOrRegister(request, mayName: mayName, &context)
+
+        let violations = violations(
+            of: request, startsAt: startsAt, federation: federation, resource: resource, now: context.now)
+        guard violations.isEmpty, let resource else {
+            throw refusal(
+                violations, hiding: concealed,
+                near: resource.flatMap {
+                    nearest(to: request, startsAt: startsAt, of: $0, federation.policy, violations, now: context.now)
+                })
+        }
+
+        let isApproved =
+            level <= .low || sides.source && sides.target
+            || sides.target && isApprovedByRule(request, in: federation.id)
+        return grant(request, of: resource, startsAt: startsAt, sides, isApproved, federation, &context)
+    }
+
+    // MARK: 1. Who asks
+
+    /// The sides for which the principal may speak here.
+    private func sides(of request: SharingRequest, _ principal: Principal) throws(FleetError) -> Sides {
+        guard request.source != request.target else {
+            throw FleetError(.sameFleet, "A fleet does not borrow from itself.")
+        }
+        let source = principal.holds(.sharingRequest, for: request.source)
+        let target = principal.holds(.sharingRequest, for: request.target)
+        guard source || target else {
+            throw FleetError.denied(.sharingRequest, crossing: fleets[request.source]?.id)
+        }
+        if request.priority == .emergency {
+            guard principal.holds(.sharingEmergency, for: target ? request.target : request.source) else {
+                throw FleetError.denied(.sharingEmergency)
+            }
+            guard request.reason?.isEmpty == false else {
+                throw FleetError.invalid("/reason", "required", "An emergency says its reason.")
+            }
+        }
+        return Sides(source: source, target: target)
+    }
+
+    // MARK: 2. Where they meet
+
+    private func meetingPlace(
+        of request: SharingRequest, _ principal: Principal, _ sides: Sides
+    ) throws(FleetError) -> Federation {
+        let other = sides.target ? request.source : request.target
+        let own = sides.target ? request.target : request.source
+        if let id = request.federation {
+            let federation = try visibleFederation(id, principal).federation
+            guard members[Member.Key(federation: id, fleet: own)]?.status.isPresent == true else {
+                throw FleetError.notFound(.federationNotFound)
+            }
+            guard meet(own, other, in: id) else {
+                throw FleetError.notFound(.fleetNotFound, crossing: fleets[other]?.id)
+            }
+            return federation
+        }
+        let shared = (federationsOfFleet[own] ?? []).intersection(federationsOfFleet[other] ?? [])
+            .compactMap { federations[$0] }
+            .filter { $0.status == .active && meet(own, other, in: $0.id) }
+            .sorted { $0.id < $1.id }
+        guard let only = shared.first else {
+            throw FleetError.notFound(.fleetNotFound, crossing: fleets[other]?.id)
+        }
+        guard shared.count == 1 else {
+            var error = FleetError(.federationAmbiguous, "The fleets meet in several federations; name one.")
+            error.details["federation_ids"] = .list(shared.map(\.id.description))
+            throw error
+        }
+        return only
+    }
+
+    /// Whether `own` may ask for something of `other`: a sealed fleet is as if absent, to whoever asks.
+    private func meet(_ own: Fleet.ID, _ other: Fleet.ID, in id: Federation.ID) -> Bool {
+        guard members[Member.Key(federation: id, fleet: own)]?.status.isPresent == true,
+            members[Member.Key(federation: id, fleet: other)]?.status.isPresent == true
+        else { return false }
+        return isolation(between: own, other, in: id) < .sealed
+    }
+
+    func isolation(between a: Fleet.ID, _ b: Fleet.ID, in id: Federation.ID) -> IsolationLevel {
+        let levels = [a, b].map { members[Member.Key(federation: id, fleet: $0)]?.isolationLevel ?? .sealed }
+        return max(levels[0], levels[1])
+    }
+
+    // MARK: 3. Which resource
+
+    /// The resource; nil where the caller may not name what it was not shown, and it is absent or not what the
+    /// request says: both are then refused alike.
+    private mutating func findOrRegister(
+        _ request: SharingRequest, mayName: Bool, _ context: inout Context
+    ) throws(FleetError) -> Resource? {
+        let key = Resource.Key(fleet: request.source, resource: request.resource)
+        if let resource = resources[key] {
+            let isAsked = resource.status == .available && resource.type == request.resourceType
+            return mayName || isAsked ? resource : nil
+        }
+        if context.principal.holds(.fleetOperate, for: request.source) {
+            let actingFleet = context.actingFleet
+            _ = try register(ResourceDraft(key: key, type: request.resourceType), &context)
+            context.actingFleet = actingFleet
+            return resources[key]
+        }
+        guard mayName else { return nil }
+        throw FleetError.notFound(.resourceNotFound)
+    }
+
+    // MARK: 4. What stands against it
+
+    /// All rules, each judged with the ones before it lifted, so that the whole set, once lifted, is enough.
+    private func violations(
+        of request: SharingRequest, startsAt: Timestamp, federation: Federation, resource: Resource?, now: Timestamp
+    ) -> [Violation] {
+        standingViolations(of: request, federation)
+            + policyViolations(of: request, resource: resource, startsAt: startsAt, federation.policy, now: now)
+            + resourceViolations(of: request, startsAt: startsAt, resource: resource, federation.policy, now: now)
+    }
+
+    /// Whether the federation grants anything, and these two fleets may deal with one another.
+    func standingViolations(of request: SharingRequest, _ federation: Federation) -> [Violation] {
+        var violations: [Violation] = []
+        if federation.status != .active {
+            violations.append(
+                Violation(
+                    code: .federationInactive, concern: .federation, field: "federation.status",
+                    value: federation.status.canBecome(.active) ? "active" : nil,
+                    sentence: "the federation is \(federation.status.rawValue), not active"))
+        }
+        for (fleet, concern) in [(request.source, Violation.Concern.lender), (request.target, .borrower)] {
+            guard let member = members[Member.Key(federation: federation.id, fleet: fleet)] else { continue }
+            if member.status != .active {
+                violations.append(
+                    Violation(
+                        code: .memberInactive, concern: concern, field: "member.status",
+                        value: member.status.canBecome(.active) ? "active" : nil,
+                        sentence: "\(fleet) is no active member"))
+            }
+            if !member.resourceSharing {
+                violations.append(
+                    Violation(
+                        code: .sharingDisabled, concern: concern, field: "member.resource_sharing", value: "true",
+                        sentence: "\(fleet) has resource_sharing off"))
+            }
+        }
+        return violations
+    }
+
+    func policyViolations(
+        of request: SharingRequest, resource: Resource?, startsAt: Timestamp, _ policy: FederationPolicy,
+        now: Timestamp
+    ) -> [Violation] {
+        var violations: [Violation] = []
+        if !policy.allows(request.resourceType) {
+            let type = resource?.type ?? request.resourceType
+            violations.append(
+                Violation(
+                    code: .policyForbids, concern: .federation,
+                    field: policy.allows(type) ? "resource_type" : "policy.allowed_resource_types",
+                    value: type.description,
+                    sentence: "the federation's policy does not allow the type \(request.resourceType)"))
+        }
+        if request.duration > policy.leaseDurationMax {
+            violations.append(
+                Violation(
+                    code: .policyForbids, concern: .federation, field: "duration",
+                    value: "\(policy.leaseDurationMax)",
+                    sentence: "the policy allows at most \(policy.leaseDurationMax) s", limit: policy.leaseDurationMax))
+        }
+        if startsAt > now + policy.bookingHorizon {
+            violations.append(
+                Violation(
+                    code: .policyForbids, concern: .federation, field: "starts_at",
+                    value: (now + policy.bookingHorizon).description,
+                    sentence: "the policy allows booking at most \(policy.bookingHorizon) s ahead",
+                    limit: policy.bookingHorizon))
+        }
+        return violations
+    }
+
+    private func resourceViolations(
+        of request: SharingRequest, startsAt: Timestamp, resource: Resource?, _ policy: FederationPolicy,
+        now: Timestamp
+    ) -> [Violation] {
+        guard let resource else {
+            return [
+                Violation(
+                    code: .resourceUnavailable, concern: .resource, field: "resource_id", value: nil,
+                    sentence: "the resource is not available")
+            ]
+        }
+        let lifted = request.within(policy, startsAt: startsAt, now: now)
+        var violations = offerViolations(of: request, resource, policy)
+        if let blocked = returnViolation(of: resource, quantity: request.quantity, lifted.start, now: now) {
+            violations.append(blocked)
+        }
+        let window = Window(start: lifted.start, end: lifted.end + resource.buffer)
+        let free = resource.capacity - occupied(resource, over: window)
+        if request.quantity > free {
+            violations.append(
+                capacityViolation(of: request, resource, free: free, startsAt: startsAt, policy, now: now))
+        }
+        return violations
+    }
+
+    /// Whether the resource is on offer, as what the request takes it for.
+    func offerViolations(
+        of request: SharingRequest, _ resource: Resource, _ policy: FederationPolicy
+    ) -> [Violation] {
+        var violations: [Violation] = []
+        if resource.status != .available {
+            violations.append(
+                Violation(
+                    code: .resourceUnavailable, concern: .resource, field: "resource.status",
+                    value: resource.status == .retired ? nil : "available",
+                    sentence: "the resource is not available"))
+        }
+        if resource.type != request.resourceType {
+            let isLiftable = policy.allows(resource.type) || !policy.allows(request.resourceType)
+            violations.append(
+                Violation(
+                    code: .resourceUnavailable, concern: .resource, field: "resource_type",
+                    value: isLiftable ? resource.type.description : nil,
+                    sentence: "the resource is not of the type \(request.resourceType)"))
+        }
+        return violations
+    }
+
+    /// A unit that somebody has not brought back cannot be given out from now on, though its window is free.
+    private func returnViolation(
+        of resource: Resource, quantity: Int64, _ startsAt: Timestamp, now: Timestamp
+    ) -> Violation? {
+        guard startsAt <= now, isHeldLate(resource.key),
+            (possessed[resource.key] ?? 0) + quantity > resource.capacity
+        else { return nil }
+        return Violation(
+            code: .unitNotReturned, concern: .resource, field: "starts_at", value: nil,
+            sentence: "an earlier borrower has not returned the resource")
+    }
+
+    /// Whether somebody keeps the resource past a window, or while it is being revoked.
+    private func isHeldLate(_ key: Resource.Key) -> Bool {
+        (leasesOfResource[key] ?? []).contains { id in
+            leases[id].map { $0.status == .overdue || $0.status == .revoking } ?? false
+        }
+    }
+
+    private func capacityViolation(
+        of request: SharingRequest, _ resource: Resource, free: Int64, startsAt: Timestamp,
+        _ policy: FederationPolicy, now: Timestamp
+    ) -> Violation {
+        if !resource.isUnit, free > 0 || request.quantity > resource.capacity {
+            return Violation(
+                code: .capacityExceeded, concern: .resource, field: "quantity", value: free > 0 ? "\(free)" : nil,
+                sentence: "at most \(max(0, free)) of \(resource.capacity) are free in this window",
+                limit: resource.capacity)
+        }
+        let lifted = request.within(policy, startsAt: startsAt, now: now)
+        // Where the policy moves the start forward, any start before that one will do as well.
+        let next = gaps(
+            of: resource, quantity: request.quantity, lifted.end.seconds(since: lifted.start),
+            from: lifted.start < startsAt ? now : startsAt, policy, now: now
+        ).windows.first.flatMap { $0.start <= now && isHeldLate(resource.key) ? nil : $0 }
+        return Violation(
+            code: resource.isUnit ? .windowConflict : .capacityExceeded, concern: .resource, field: "starts_at",
+            value: next?.start.description,
+            sentence: next.map { "the resource is taken in this window, and free from \($0.start)" }
+                ?? "the resource is taken in this window", limit: resource.capacity)
+    }
+
+    /// The most that is promised, or still cooling, at any instant of `window`.
+    func occupied(_ resource: Resource, over window: Window) -> Int64 {
+        let calendar = calendars[resource.key] ?? Calendar()
+        return resource.cooling.filter { $0.until > window.start }.reduce(calendar.peak(over: window)) { most, one in
+            let overlap = Window(start: window.start, end: min(one.until, window.end))
+            let cooling = resource.cooling.filter { $0.until >= one.until }.reduce(0) { $0 + $1.quantity }
+            return max(most, calendar.peak(over: overlap) + cooling)
+        }
+    }
+
+    /// Free windows for the request from `start` on, as far as the policy lets anyone book.
+    private func gaps(
+        of resource: Resource, quantity: Int64, _ duration: Seconds, from start: Timestamp,
+        _ policy: FederationPolicy, now: Timestamp
+    ) -> Nearest {
+        let horizon = now + policy.bookingHorizon
+        let until = horizon + duration + resource.buffer
+        // Nothing is looked for while anything cools: what is found is free, if not always the first.
+        let start = resource.cooling.reduce(start) { max($0, $1.until) }
+        let found = (calendars[resource.key] ?? Calendar()).gaps(
+            of: duration + resource.buffer, atMost: resource.capacity - quantity, from: start, until: until,
+            count: SharingLimits.nearestWindows)
+        let windows = found.map { Window(start: $0.start, end: $0.start + duration) }
+        return Nearest(windows: windows.filter { $0.start <= horizon }, searchedUntil: horizon)
+    }
+
+    /// The free windows that a refusal names; none while the resource is not back, as nobody knows when it will be.
+    private func nearest(
+        to request: SharingRequest, startsAt: Timestamp, of resource: Resource, _ policy: FederationPolicy,
+        _ violations: [Violation], now: Timestamp
+    ) -> Nearest? {
+        guard !violations.contains(where: { $0.code == .unitNotReturned }) else { return nil }
+        let lifted = request.within(policy, startsAt: startsAt, now: now)
+        return gaps(
+            of: resource, quantity: request.quantity, lifted.end.seconds(since: lifted.start), from: lifted.start,
+            policy, now: now)
+    }
+
+    // MARK: 5. Consent
+
+    private func isApprovedByRule(_ request: SharingRequest, in federation: Federation.ID) -> Bool {
+        members[Member.Key(federation: federation, fleet: request.source)]?.rules.contains {
+            $0.approves(
+                request.target, request.resourceType, quantity: request.quantity, duration: request.duration)
+        } ?? false
+    }
+
+    private mutating func grant(
+        _ request: SharingRequest, of resource: Resource, startsAt: Timestamp, _ sides: Sides,
+        _ isApproved: Bool, _ federation: Federation, _ context: inout Context
+    ) -> Entity {
+        let policy = federation.policy
+        var lease = Lease(
+            id: context.ids.next(at: context.now), federation: federation.id, source: request.source,
+            target: request.target, resourceType: resource.type, resource: resource.key.resource,
+            quantity: request.quantity, startsAt: startsAt, duration: request.duration, endedAt: nil,
+            priority: request.priority, purpose: request.purpose, reason: request.reason,
+            status: isApproved ? .granted : .pending, requestedBy: sides.target ? .target : .source, statusReason: nil, awaitingReturn: false, fencingToken: nil,
+            handover: resource.handover, buffer: resource.buffer, isUnit: resource.isUnit,
+            noShowAfter: policy.noShowAfter, acknowledgeWithin: policy.acknowledgeDeadline,
+            deadline: isApproved ? nil : context.now + policy.approvalTimeout, readyAt: nil, version: 1,
+            createdAt: context.now, updatedAt: context.now)
+        if isApproved { begin(&lease, at: context.now) }
+        record(.sharingRequested, .lease(lease), &context)
+        return .lease(lease)
+    }
+}
+
+/// The sides of a lease for which a principal speaks.
+struct Sides {
+    let source: Bool
+    let target: Bool
+}
+
+extension SharingRequest {
+    /// The window that it would ask for if it kept to the policy.
+    fileprivate func within(_ policy: FederationPolicy, startsAt: Timestamp, now: Timestamp) -> Window {
+        let start = min(startsAt, now + policy.bookingHorizon)
+        return Window(start: start, end: start + min(duration, policy.leaseDurationMax))
+    }
+}
+
+extension FederationPolicy {
+    fileprivate func allows(_ type: ResourceType) -> Bool { allowedResourceTypes?.contains(type) ?? true }
+}
+
+extension Timestamp {
+    fileprivate func seconds(since earlier: Timestamp) -> Seconds { (milliseconds - earlier.milliseconds) / 1000 }
+}

@@ -1,0 +1,118 @@
+package import FleetJSON
+
+package struct ResourceDraft: Sendable, Equatable {
+    package var key: Resource.Key
+    package var type: ResourceType
+    package var capacity: Int64 = 1
+    package var attributes = JSONObject()
+    package var buffer: Seconds = 0
+    package var handover: Handover = .automatic
+    package var interruptible = true
+    package var pooled = false
+    package var onLeaseLoss: LeaseLossRule = .stop
+    package var status: ResourceStatus = .available
+
+    package init(key: Resource.Key, type: ResourceType) {
+        self.key = key
+        self.type = type
+    }
+}
+
+package struct ResourcePatch: Sendable, Equatable {
+    package var capacity: Int64?
+    package var attributes: JSONObject?
+    package var buffer: Seconds?
+    package var handover: Handover?
+    package var interruptible: Bool?
+    package var pooled: Bool?
+    package var onLeaseLoss: LeaseLossRule?
+    package var status: ResourceStatus?
+
+    package init() {}
+}
+
+extension Ledger {
+    package mutating func register(_ draft: ResourceDraft, _ context: inout Context) throws(FleetError) -> Entity {
+        let fleet = try ownedFleet(draft.key.fleet, context.principal, .fleetOperate)
+        guard fleet.status == .active else { throw FleetError(.invalidTransition, "The fleet is retired.") }
+        try requireNotRetired(draft.status)
+        let previous = resources[draft.key]
+        guard previous == nil else {
+            throw FleetError(.resourceExists, "The fleet has, or had, a resource with this id.")
+        }
+        context.actingFleet = draft.key.fleet
+        let resource = Resource(
+            key: draft.key, type: draft.type, capacity: draft.capacity, attributes: draft.attributes.sorted,
+            buffer: draft.buffer, handover: draft.handover, interruptible: draft.interruptible, pooled: draft.pooled,
+            onLeaseLoss: draft.onLeaseLoss, status: draft.status, fencingToken: 0, cooling: [], version: 1,
+            createdAt: context.now, updatedAt: context.now)
+        record(.resourceRegistered, .resource(resource), &context)
+        return .resource(resource)
+    }
+
+    /// Changes a resource for leases made from now on; what was promised keeps its terms.
+    package mutating func patch(
+        _ key: Resource.Key, _ patch: ResourcePatch, _ context: inout Context
+    ) throws(FleetError) -> Entity {
+        var resource = try ownedResource(key, context.principal, .fleetOperate)
+        guard resource.status != .retired else { throw FleetError(.invalidTransition, "The resource is retired.") }
+        try requireNotRetired(patch.status)
+        let waiting = waiting(for: key, now: context.now)
+        context.actingFleet = key.fleet
+        if let capacity = patch.capacity, capacity != resource.capacity {
+            try require(capacity, coversPromisesOf: resource, now: context.now)
+            resource.capacity = capacity
+        }
+        resource.attributes = (patch.attributes ?? resource.attributes).sorted
+        resource.buffer = patch.buffer ?? resource.buffer
+        resource.handover = patch.handover ?? resource.handover
+        resource.interruptible = patch.interruptible ?? resource.interruptible
+        resource.pooled = patch.pooled ?? resource.pooled
+        resource.onLeaseLoss = patch.onLeaseLoss ?? resource.onLeaseLoss
+        resource.status = patch.status ?? resource.status
+        resource.version += 1
+        resource.updatedAt = context.now
+        record(.resourceUpdated, .resource(resource), &context)
+        // A larger pool may have room again for leases that waited for a return.
+        resume(waiting, &context)
+        return .resource(resources[key] ?? resource)
+    }
+
+    /// Retiring has its own check and its own event.
+    private func requireNotRetired(_ status: ResourceStatus?) throws(FleetError) {
+        guard status != .retired else {
+            throw FleetError.invalid("/status", "invalid", "A resource is retired by being deleted.")
+        }
+    }
+
+    /// A unit and a pool fence differently, so leases must end before one becomes the other; a pool may not
+    /// shrink below what it has promised.
+    private func require(
+        _ capacity: Int64, coversPromisesOf resource: Resource, now: Timestamp
+    ) throws(FleetError) {
+        let live = leasesOfResource[resource.key]?.count ?? 0
+        guard live == 0 || (capacity == 1) == resource.isUnit else {
+            throw FleetError(
+                .resourceInUse, "\(live) leases are live: a unit becomes a pool, or a pool a unit, without.")
+        }
+        let promised = calendars[resource.key]?.peak(over: Window(start: now, end: .distantFuture)) ?? 0
+        guard capacity >= max(promised, possessed[resource.key] ?? 0) else {
+            throw FleetError(.resourceInUse, "Up to \(promised) are promised at once; the capacity cannot be less.")
+        }
+    }
+
+    package mutating func retire(_ key: Resource.Key, _ context: inout Context) throws(FleetError) -> Entity {
+        var resource = try ownedResource(key, context.principal, .fleetOperate)
+        guard resource.status != .retired else { throw FleetError.notFound(.resourceNotFound) }
+        let live = leasesOfResource[key]?.count ?? 0
+        guard live == 0 else {
+            throw FleetError(.resourceInUse, "\(live) leases of the resource are live; they end first.")
+        }
+        context.actingFleet = key.fleet
+        resource.status = .retired
+        resource.version += 1
+        resource.updatedAt = context.now
+        record(.resourceRetired, .resource(resource), &context)
+        return .resource(resource)
+    }
+}

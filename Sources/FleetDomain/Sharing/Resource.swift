@@ -1,0 +1,80 @@
+package import FleetJSON
+
+package enum ResourceTypeTag {}
+/// What kind of thing a resource is: `vehicle`, `charger`, `dock`, …
+package typealias ResourceType = Name<ResourceTypeTag>
+
+/// A unit (capacity 1) or a pool (capacity n) that a fleet owns.
+package struct Resource: Sendable, Equatable {
+    /// Unique within its fleet.
+    package typealias ID = Name<Resource>
+
+    package struct Key: Hashable, Comparable, Sendable {
+        package let fleet: Fleet.ID
+        package let resource: ID
+
+        package init(fleet: Fleet.ID, resource: ID) {
+            self.fleet = fleet
+            self.resource = resource
+        }
+
+        package static func < (a: Key, b: Key) -> Bool { (a.fleet, a.resource) < (b.fleet, b.resource) }
+    }
+
+    package let key: Key
+    package let type: ResourceType
+    package var capacity: Int64
+    package var attributes: JSONObject
+    /// Seconds that stay occupied after each lease.
+    package var buffer: Seconds
+    package var handover: Handover
+    package var interruptible: Bool
+    package var pooled: Bool
+    package var onLeaseLoss: LeaseLossRule
+    package var status: ResourceStatus
+    /// The highest token issued for the unit; 0 before the first, and always for a pool.
+    package var fencingToken: Int64
+    /// What leases that have ended still occupy, until their buffer is over.
+    package var cooling: [Cooling]
+    /// Counts the changes that its owner made; a raised fencing token is none.
+    package var version: Int64
+    package let createdAt: Timestamp
+    package var updatedAt: Timestamp
+
+    package var isUnit: Bool { capacity == 1 }
+}
+
+/// A quantity that stays occupied for the buffer after a lease.
+package struct Cooling: Sendable, Equatable {
+    package let until: Timestamp
+    package let quantity: Int64
+}
+
+package enum Handover: String, Sendable, CaseIterable {
+    /// Active at its start, completed at its end, without a call.
+    case automatic
+    /// Activation and return are calls.
+    case confirmed
+}
+
+package enum LeaseLossRule: String, Sendable, CaseIterable {
+    case stop, `continue`, evacuate, `return`
+}
+
+package enum ResourceStatus: String, Sendable, CaseIterable {
+    case available, maintenance, retired
+}
+
+extension Resource {
+    /// The resource as a step of one of its leases leaves it, or nil when it stays as it is: its highest token
+    /// rises, and what was handed back cools for the lease's buffer.
+    func after(_ lease: Lease, wasHeld: Bool, at now: Timestamp) -> Resource? {
+        var next = self
+        if lease.isUnit, let token = lease.fencingToken { next.fencingToken = max(fencingToken, token) }
+        if wasHeld, lease.status.isFinal, lease.buffer > 0, let endedAt = lease.endedAt {
+            next.cooling = cooling.filter { $0.until > now }
+                + [Cooling(until: endedAt + lease.buffer, quantity: lease.quantity)]
+        }
+        return next == self ? nil : next
+    }
+}

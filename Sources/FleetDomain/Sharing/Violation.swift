@@ -1,0 +1,29 @@
+/// One rule that stands between a request and its lease, with what would lift it.
+struct Violation: Equatable {
+    /// Whose matter it is; what a refusal may say depends on it.
+    enum Concern: CaseIterable {
+        /// The federation and its policy.
+        case federation
+        /// The lender's membership.
+        case lender
+        /// The borrower's membership.
+        case borrower
+        /// The lender's resource and its use.
+        case resource
+    }
+
+    let code: ErrorCode
+    let concern: Concern
+    /// The field to change, in the request or in what it meets.
+    let field: String
+    /// The value that lifts it; nil when no value of that field does.
+    let value: String?
+    let sentence: String
+    var limit: Int64?
+
+    /// The reasons in order of precedence: the first that applies names the refusal.
+    static let precedence: [ErrorCode] = [
+        .federationInactive, .memberInactive, .sharingDisabled, .policyForbids, .resourceUnavailable,
+        .unitNotReturned, .windowConflict, .capacityExceeded,
+    ]
+}

@@ -1,0 +1,60 @@
+package import FleetDomain
+package import FleetService
+package import FleetStore
+import Hummingbird
+
+extension API {
+    /// The measurements without a credential, for a port of their own.
+    package var openMetrics: Route {
+        Route(.get, "/metrics") { _ in await OperationRoutes.exposition(self) }
+    }
+}
+
+extension Authenticator {
+    /// Finds API keys in the store.
+    package static func reading(
+        _ store: Store, tokens: JWTVerifier?, now: @escaping @Sendable () -> Timestamp
+    ) -> Authenticator {
+        Authenticator(
+            keys: { digest in try await store.key(digest: digest.bytes).map(APIKeyRecord.init) }, jwt: tokens,
+            now: now)
+    }
+}
+
+extension MetricsRegistry {
+    private static let requests = Name(
+        "http_server_request_duration_seconds", help: "Time until the answer was ready, by route.")
+    private static let operations = Name(
+        "fleet_coordination_operations_total", help: "Commands decided, by operation and outcome.")
+    private static let errors = Name("fleet_errors_total", help: "Refusals and failures of commands, by code.")
+    private static let commits = Name("fleet_writer_commit_duration_seconds", help: "Time of one commit.")
+    private static let batches = Name("fleet_writer_batch_commands", help: "Commands that one commit made durable.")
+    private static let batchBounds = [1.0, 2, 4, 8, 16, 32, 64, 128, 256]
+
+    package func recordRequest(route: String, method: String, status: Int, duration: Duration) {
+        observe(
+            Self.requests,
+            ["http_request_method": method, "http_response_status_code": String(status), "http_route": route],
+            duration / .seconds(1))
+    }
+
+    fileprivate func recordOutcome(_ operation: String, _ result: Result<Outcome, FleetError>) {
+        switch result {
+        case .success: count(Self.operations, ["operation": operation, "outcome": "done"])
+        case .failure(let error):
+            count(Self.operations, ["operation": operation, "outcome": "refused"])
+            count(Self.errors, ["code": error.code.rawValue])
+        }
+    }
+
+    fileprivate func recordCommit(_ commands: Int, _ events: Int, _ duration: Duration) {
+        observe(Self.commits, [:], duration / .seconds(1))
+        observe(Self.batches, [:], Double(commands), bounds: Self.batchBounds)
+    }
+}
+
+extension WriterObserver {
+    package static func recording(in metrics: MetricsRegistry) -> WriterObserver {
+        WriterObserver(onOutcome: metrics.recordOutcome, onCommit: metrics.recordCommit)
+    }
+}

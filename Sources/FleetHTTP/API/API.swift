@@ -1,0 +1,63 @@
+package import FleetDomain
+package import FleetService
+package import FleetStore
+
+/// Everything that a handler may use.
+package struct API: Sendable {
+    package let store: Store
+    package let orchestrator: FederationOrchestrator
+    package let environment: Environment
+    package let authenticator: Authenticator
+    package let sealer: Sealer
+    package let metrics: MetricsRegistry
+    package let requiresIfMatch: Bool
+    /// Makes the hash under which a principal is logged.
+    package let callerHash: @Sendable (Principal) -> String
+
+    package init(
+        store: Store, orchestrator: FederationOrchestrator, environment: Environment, authenticator: Authenticator,
+        sealer: Sealer, metrics: MetricsRegistry, requiresIfMatch: Bool,
+        callerHash: @escaping @Sendable (Principal) -> String
+    ) {
+        self.store = store
+        self.orchestrator = orchestrator
+        self.environment = environment
+        self.authenticator = authenticator
+        self.sealer = sealer
+        self.metrics = metrics
+        self.requiresIfMatch = requiresIfMatch
+        self.callerHash = callerHash
+    }
+
+    package static let base = "/api/v1/fleet-coordination"
+}
+
+extension API {
+    /// The endpoint as a route of the edge: who calls is found out first, then whether it may, then what it asks.
+    package func route(_ endpoint: Endpoint) -> Route {
+        let allowed = endpoint.allParameters.map(\.name)
+        return Route(endpoint.method, endpoint.path) { request in
+            let principal = try await principal(for: request, endpoint.access)
+            if let principal { request.caller.principal = callerHash(principal) }
+            if case .permission(let permission) = endpoint.access, principal?.mayHold(permission) != true {
+                throw FleetError.denied(permission)
+            }
+            let call = Call(
+                request: request, principal: principal ?? Principal(subject: "", roles: []), isKnown: principal != nil,
+                query: try request.query(allowed), endpoint: endpoint, api: self)
+            try call.checkParameters()
+            if !endpoint.isWrite { try await call.awaitPosition() }
+            return try await endpoint.handler(call)
+        }
+    }
+
+    private func principal(for request: EdgeRequest, _ access: Endpoint.Access) async throws(FleetError) -> Principal? {
+        do throws(FleetError) {
+            return try await authenticator.principal(for: request.headers)
+        } catch {
+            // A public endpoint may say more to those it knows; without a credential it says less.
+            if access == .anybody, error.code == .unauthenticated { return nil }
+            throw error
+        }
+    }
+}

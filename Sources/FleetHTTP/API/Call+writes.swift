@@ -1,0 +1,196 @@
+import Crypto
+import FleetDomain
+import FleetJSON
+import FleetService
+import FleetStore
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// How a write is answered, made of the entity that it left.
+struct WriteAnswer: Sendable {
+    let status: HTTPResponse.Status
+    /// Of what was created, below the base path.
+    var location: String?
+
+    static let ok = WriteAnswer(status: .ok)
+    static let done = WriteAnswer(status: .noContent)
+    /// It goes on; the body says what is left to do.
+    static let accepted = WriteAnswer(status: .accepted)
+    static func created(_ location: String) -> WriteAnswer {
+        WriteAnswer(status: .created, location: API.base + location)
+    }
+}
+
+/// A write, as its endpoint describes it.
+struct Write: Sendable {
+    typealias Decide = @Sendable (inout Ledger, inout Context) throws(FleetError) -> Entity?
+
+    /// Names the operation in metrics.
+    let operation: String
+    /// What the answer is about: among the events of the effect, the last of this kind.
+    let kind: Entity.Kind
+    /// The object that `If-Match` speaks of; nil for what does not exist before.
+    var target: (@Sendable (Ledger) throws(FleetError) -> Entity)?
+    let decide: Decide
+    /// What is left to do after it, where it goes on.
+    var obligations: @Sendable (Entity, Ledger) -> [Obligation] = { _, _ in [] }
+    let answer: @Sendable (Entity) -> WriteAnswer
+    /// Shown with the object this one time, such as a new key.
+    var secret: String?
+}
+
+extension Call {
+    /// Sends a write to the writer and answers with what it left, or with what an earlier request with the same
+    /// key did.
+    func perform(_ write: Write, body: JSONObject = JSONObject()) async throws -> Response {
+        try request.negotiate("application/json")
+        let claim = try await claim(body)
+        if case .replay(let position)? = claim { return try await replay(write, position) }
+        let condition = try condition(hasTarget: write.target != nil)
+        let view = view
+        let command = Command(
+            operation: write.operation, principal: principal, object: path, requestID: request.identity.requestID,
+            dryRun: isDryRun, claim: claim?.fresh
+        ) { (ledger, context) throws(FleetError) in
+            if let condition, let target = write.target {
+                let tag = ETag(of: view.bytes(of: try target(ledger), ledger))
+                guard condition.matchesStrongly(tag) else {
+                    throw FleetError(.preconditionFailed, "The object is no longer the one that If-Match names.")
+                }
+            }
+            let entity = try write.decide(&ledger, &context)
+            var decision = Decision(entity)
+            if let entity { decision.obligations = write.obligations(entity, ledger) }
+            if case .federation(let federation)? = entity {
+                decision.standing = ledger.standing(of: context.principal, in: federation)
+            }
+            return decision
+        }
+        switch try await api.orchestrator.submit(command) {
+        case .decided(let decision, let position): return try answer(write, decision, position)
+        case .replayed(let position): return try await replay(write, position)
+        }
+    }
+
+    // MARK: If-Match
+
+    private func condition(hasTarget: Bool) throws(FleetError) -> TagCondition? {
+        guard let header = request.headers[.ifMatch] else {
+            guard !(hasTarget && api.requiresIfMatch && endpoint.method != .post) else {
+                throw FleetError(.preconditionRequired, "Send If-Match with the ETag of the object that you saw.")
+            }
+            return nil
+        }
+        return try TagCondition(header, name: "If-Match")
+    }
+
+    // MARK: Idempotency-Key
+
+    private enum Claim {
+        case fresh(IdempotencyClaim)
+        case replay(Int64)
+
+        var fresh: IdempotencyClaim? { if case .fresh(let claim) = self { claim } else { nil } }
+    }
+
+    /// - Throws: `invalid_idempotency_key`, `idempotency_key_reused`.
+    private func claim(_ body: JSONObject) async throws -> Claim? {
+        guard let key = request.headers[.idempotencyKey] else { return nil }
+        guard (16...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw FleetError(.invalidIdempotencyKey, "An Idempotency-Key is 16 to 255 visible ASCII characters.")
+        }
+        guard !isDryRun else { return nil }
+        let identity = halfHash([principal.subject, request.method.rawValue, path, key])
+        let asked = endpoint.parameters.map { query[$0.name] ?? "" }
+        let fingerprint = halfHash([JSON.object(body.sorted).text] + asked)
+        guard
+            let record = try await stored({ () throws(StoreError) in try await api.store.idempotencyRecord(identity) })
+        else { return .fresh(IdempotencyClaim(key: identity, fingerprint: fingerprint)) }
+        guard record.at > api.environment.now() - IdempotencyRecord.lifetime else {
+            return .fresh(IdempotencyClaim(key: identity, fingerprint: fingerprint, replacesExpired: true))
+        }
+        guard record.fingerprint == fingerprint else {
+            throw FleetError(.idempotencyKeyReused, "This Idempotency-Key was used for another request.")
+        }
+        return .replay(record.position)
+    }
+
+    private func halfHash(_ parts: [String]) -> UInt128 {
+        var hash = SHA256()
+        for part in parts {
+            hash.update(data: Array("\(part.utf8.count):".utf8))
+            hash.update(data: Array(part.utf8))
+        }
+        return hash.finalize().prefix(16).reduce(0) { $0 << 8 | UInt128($1) }
+    }
+
+    /// More events than any single command records before the one that its answer is about.
+    private static let replayScan = 64
+
+    /// Renders the answer again from the events of the effect, if the caller may still see what it is about.
+    private func replay(_ write: Write, _ position: Int64) async throws -> Response {
+        let events = try await stored { () throws(StoreError) in
+            try await api.store.events(after: position - 1, limit: Self.replayScan)
+        }
+        guard let first = events.first,
+            let event = events.prefix(while: { $0.requestID == first.requestID && $0.actor == first.actor })
+                .last(where: { $0.entity.kind == write.kind })
+        else { throw FleetError(.internalError, "The earlier answer cannot be found.") }
+        var decision = Decision(event.entity)
+        if case .federation(let federation) = event.entity {
+            decision.standing = try await stored { () throws(StoreError) in
+                try await api.store.standing(of: principal, in: federation.id)
+            }
+        }
+        try await requireStillVisible(event.entity)
+        decision.obligations = await api.orchestrator.inspect { ledger in write.obligations(event.entity, ledger) }
+        var response = try answer(write, decision, event.position, isReplay: true)
+        response.headers.append(HTTPField(name: .idempotencyReplayed, value: "true"))
+        return response
+    }
+
+    private func requireStillVisible(_ entity: Entity) async throws {
+        let principal = principal
+        let isVisible = await api.orchestrator.inspect { ledger in ledger.isVisible(entity, to: principal) }
+        guard isVisible else { throw FleetError.denied(.federationRead) }
+    }
+
+    // MARK: The answer
+
+    private func answer(
+        _ write: Write, _ decision: Decision, _ position: Int64, isReplay: Bool = false
+    ) throws -> Response {
+        let answer = decision.entity.map(write.answer) ?? .done
+        var response: Response
+        if answer.status == .noContent {
+            response = Response(status: .noContent)
+        } else if let entity = decision.entity {
+            let bytes = view.bytes(
+                of: entity, standing: decision.standing, secret: isReplay ? nil : write.secret,
+                obligations: answer.status == .accepted ? decision.obligations : nil)
+            response = try self.answer(bytes, status: answer.status)
+        } else {
+            response = Response(status: answer.status)
+        }
+        if let location = answer.location { response.headers[.location] = location }
+        response.headers.append(
+            HTTPField(name: .eventPosition, value: api.sealer.text(of: position, for: principal)))
+        return response
+    }
+}
+
+extension HTTPField.Name {
+    static let idempotencyKey = named("Idempotency-Key")
+    static let idempotencyReplayed = named("Idempotency-Replayed")
+    static let eventPosition = named("Event-Position")
+}
+
+/// Reads from the store; what it could not do becomes an error of the API.
+func stored<Value>(_ read: () async throws(StoreError) -> Value) async throws(FleetError) -> Value {
+    do {
+        return try await read()
+    } catch {
+        throw FleetError(storage: error)
+    }
+}

@@ -1,0 +1,144 @@
+package import FleetDomain
+import FleetJSON
+import FleetService
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// One request to one endpoint by one principal.
+package struct Call: Sendable {
+    package let request: EdgeRequest
+    package let principal: Principal
+    /// Whether the caller has shown who it is; only public endpoints are called without.
+    package let isKnown: Bool
+    package let query: Query
+    package let endpoint: Endpoint
+    package let api: API
+
+    package var view: View { View(reader: principal) }
+    var isDryRun: Bool { query["dry_run"] == "true" }
+    var isForced: Bool { query["force"] == "true" }
+
+    /// The path of the request, without its query.
+    var path: String { requestPath(request.http.head.path ?? "") }
+
+    // MARK: What was asked
+
+    /// Checks every parameter against its schema.
+    ///
+    /// - Throws: `invalid_parameter`.
+    func checkParameters() throws(FleetError) {
+        for parameter in endpoint.allParameters {
+            guard let text = query[parameter.name] else { continue }
+            let json: JSON =
+                if case .integer = parameter.schema { Int64(text).map(JSON.integer) ?? .string(text) } else {
+                    .string(text)
+                }
+            do throws(FleetError) {
+                _ = try Schema.object([Schema.Field(parameter.name, parameter.schema)]).check(
+                    .object(JSONObject([JSONObject.Member(key: parameter.name, value: json)])))
+            } catch {
+                throw FleetError(
+                    .invalidParameter,
+                    "The parameter '\(parameter.name)' \(error.faults.first?.detail ?? "is invalid").",
+                    faults: error.faults)
+            }
+        }
+    }
+
+    /// The body, checked against the endpoint's schema.
+    func body() async throws -> JSONObject {
+        let json = try await request.json()
+        return try endpoint.body?.check(json) ?? JSONObject()
+    }
+
+    /// The body, or an empty object when there is none.
+    func optionalBody() async throws -> JSONObject {
+        guard let json = try await request.optionalJSON() else { return JSONObject() }
+        return try endpoint.body?.check(json) ?? JSONObject()
+    }
+
+    /// A UUID of the path.
+    func id<Entity>(_ capture: String) throws(FleetError) -> ID<Entity> {
+        guard let id = ID<Entity>(request[capture: capture]) else {
+            throw FleetError(.invalidID, "The \(capture) in the path is not a UUID.")
+        }
+        return id
+    }
+
+    /// An id of the path that somebody chose.
+    func name<Entity>(_ capture: String) throws(FleetError) -> Name<Entity> {
+        guard let name = Name<Entity>(request[capture: capture]) else {
+            throw FleetError(.invalidID, "The \(capture) in the path cannot be an id.")
+        }
+        return name
+    }
+
+    /// A parameter of the query, parsed; its schema has been checked.
+    func parameter<Value>(_ name: String, _ parse: (String) -> Value?) -> Value? { query[name].flatMap(parse) }
+
+    func choice<Choice: RawRepresentable<String>>(_ name: String) -> Choice? {
+        query[name].flatMap(Choice.init(rawValue:))
+    }
+
+    // MARK: Positions
+
+    /// How long a read waits for the log, and how often it looks.
+    private static let positionPatience = Duration.seconds(2)
+    private static let positionInterval = Duration.milliseconds(10)
+
+    /// - Throws: `invalid_position`, `position_not_reached`.
+    func awaitPosition() async throws {
+        guard let text = query["min_position"] else { return }
+        let position = try api.sealer.position(text, for: principal)
+        let deadline = ContinuousClock.now + Self.positionPatience
+        while api.orchestrator.committed.position < position {
+            guard ContinuousClock.now < deadline else {
+                throw FleetError(.positionNotReached, "The log has not reached this position yet.")
+            }
+            try await Task.sleep(for: Self.positionInterval)
+        }
+    }
+
+    // MARK: Answers
+
+    /// A JSON body; a single object gets its tag and answers `If-None-Match`.
+    func answer(
+        _ bytes: [UInt8], status: HTTPResponse.Status = .ok, isObject: Bool = true
+    ) throws(FleetError) -> Response {
+        try request.negotiate("application/json")
+        var headers = HTTPFields()
+        headers.append(HTTPField(name: .contentType, value: "application/json"))
+        if isObject {
+            let tag = ETag(of: bytes)
+            headers.append(HTTPField(name: .eTag, value: tag.text))
+            headers.append(HTTPField(name: .cacheControl, value: "no-cache, private"))
+            if status == .ok, !endpoint.isWrite, let header = request.headers[.ifNoneMatch],
+                try TagCondition(header, name: "If-None-Match").matchesWeakly(tag)
+            {
+                headers[.contentType] = nil
+                return Response(status: .notModified, headers: headers)
+            }
+        }
+        return Response(
+            status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    func object(_ write: (inout JSONWriter) -> Void) throws(FleetError) -> Response {
+        var writer = JSONWriter()
+        write(&writer)
+        return try answer(writer.bytes)
+    }
+
+    /// Notes that the caller was refused something of `owner`, and gives the error to throw.
+    func crossing(_ error: FleetError, of owner: Fleet.ID, action: Permission) -> FleetError {
+        note(.violationBlocked, towards: owner, action: action)
+        return error
+    }
+
+    func note(_ type: EventType, towards owner: Fleet.ID, action: Permission) {
+        api.orchestrator.noteCrossing(
+            type, by: principal, towards: owner, action: action.rawValue, object: path,
+            requestID: request.identity.requestID, dryRun: isDryRun)
+    }
+}

@@ -1,0 +1,57 @@
+package import FleetDomain
+import HTTPTypes
+
+/// A strong entity tag of what one caller sees: a hash of exactly the bytes of its body, so it tells nothing else.
+package struct ETag: Sendable, Equatable {
+    package let text: String
+
+    /// FNV-1a, 64 bits: tags tell versions of one object apart, they protect nothing.
+    package init(of bytes: [UInt8]) {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        text = "\"\(String(hash, radix: 36))\""
+    }
+}
+
+/// The tags of an `If-Match` or `If-None-Match` header.
+package enum TagCondition: Sendable, Equatable {
+    /// `*`: anything that exists.
+    case any
+    case oneOf([String])
+
+    /// - Throws: `invalid_header` for anything that is not a list of entity tags.
+    package init(_ header: String, name: String) throws(FleetError) {
+        if header == "*" {
+            self = .any
+            return
+        }
+        var tags: [String] = []
+        for part in header.split(separator: ",") {
+            let tag = part.drop { $0 == " " || $0 == "\t" }
+            let trimmed = String(tag.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+            let opaque = trimmed.hasPrefix("W/") ? trimmed.dropFirst(2) : trimmed[...]
+            guard opaque.count >= 2, opaque.first == "\"", opaque.last == "\"",
+                !opaque.dropFirst().dropLast().contains("\"")
+            else { throw FleetError(.invalidHeader, "\(name) is not a list of entity tags.") }
+            tags.append(trimmed)
+        }
+        guard !tags.isEmpty else { throw FleetError(.invalidHeader, "\(name) is empty.") }
+        self = .oneOf(tags)
+    }
+
+    /// Strong comparison, for `If-Match`.
+    package func matchesStrongly(_ tag: ETag) -> Bool {
+        switch self {
+        case .any: true
+        case .oneOf(let tags): tags.contains(tag.text)
+        }
+    }
+
+    /// Weak comparison, for `If-None-Match`.
+    package func matchesWeakly(_ tag: ETag) -> Bool {
+        switch self {
+        case .any: true
+        case .oneOf(let tags): tags.contains { $0 == tag.text || $0 == "W/" + tag.text }
+        }
+    }
+}

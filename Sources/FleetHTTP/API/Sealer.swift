@@ -1,0 +1,66 @@
+import Crypto
+package import FleetDomain
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Seals what a caller carries for us and must neither read nor forge: positions of the log and places in lists.
+///
+/// AES-256-GCM with a random nonce; the purpose is authenticated with it, so that a token works only where it was
+/// given out.
+package struct Sealer: Sendable {
+    private let key: SymmetricKey
+
+    /// - Parameter key: 32 random bytes that all processes on the database share.
+    package init(key: [UInt8]) { self.key = SymmetricKey(data: key) }
+
+    package static func makeKey() -> [UInt8] {
+        SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
+    }
+
+    package func seal(_ text: String, for purpose: String) -> String {
+        guard
+            let box = try? AES.GCM.seal(Array(text.utf8), using: key, authenticating: Array(purpose.utf8)),
+            let combined = box.combined
+        else { preconditionFailure("AES-GCM seals any message with a key of 32 bytes") }
+        return Base64URL.encode(combined)
+    }
+
+    /// nil when the token is not one of ours for this purpose.
+    package func open(_ token: String, for purpose: String) -> String? {
+        guard token.utf8.count <= 1024, let combined = Base64URL.decode(Array(token.utf8)),
+            let box = try? AES.GCM.SealedBox(combined: combined),
+            let plain = try? AES.GCM.open(box, using: key, authenticating: Array(purpose.utf8))
+        else { return nil }
+        return String(decoding: plain, as: UTF8.self)
+    }
+}
+
+extension Sealer {
+    private static let positionPurpose = "position"
+
+    /// A position as `reader` may see it: the number for those who see the whole log, else a token, because
+    /// numbers would count what others do.
+    package func text(of position: Int64, for reader: Principal) -> String {
+        reader.holdsEverywhere(.eventRead)
+            ? String(position) : seal(Self.padded(position), for: Self.positionPurpose)
+    }
+
+    /// Of one length, so that a token's length tells nothing about how long the log is.
+    package static func padded(_ position: Int64) -> String {
+        let digits = String(position)
+        return String(repeating: "0", count: 19 - digits.count) + digits
+    }
+
+    /// - Throws: `invalid_position`.
+    package func position(_ text: String, for reader: Principal) throws(FleetError) -> Int64 {
+        let plain = reader.holdsEverywhere(.eventRead) ? text : open(text, for: Self.positionPurpose)
+        guard let position = plain.flatMap(Int64.init), position >= 0 else {
+            throw FleetError(.invalidPosition, "This is not a position that you were given.")
+        }
+        return position
+    }
+}

@@ -1,0 +1,64 @@
+package import FleetDomain
+package import HTTPTypes
+
+/// What the store knows of a presented API key.
+package struct APIKeyRecord: Sendable, Equatable {
+    /// Its subject is `key:` and the key's id.
+    package let principal: Principal
+    package let expiresAt: Timestamp?
+    package let revoked: Bool
+
+    package init(principal: Principal, expiresAt: Timestamp?, revoked: Bool) {
+        self.principal = principal
+        self.expiresAt = expiresAt
+        self.revoked = revoked
+    }
+
+    package init(_ key: APIKey) {
+        self.init(principal: key.principal, expiresAt: key.expiresAt, revoked: key.revokedAt != nil)
+    }
+}
+
+/// Finds out who sends a request.
+///
+/// API keys are read anew each time, so that a revocation counts from the next request on.
+package struct Authenticator: Sendable {
+    private let keys: @Sendable (CredentialDigest) async throws -> APIKeyRecord?
+    private let jwt: JWTVerifier?
+    private let now: @Sendable () -> Timestamp
+
+    /// - Parameters:
+    ///   - keys: Reads a key by its digest. It may throw a `FleetError`; any other error counts as
+    ///     `storage_unavailable`.
+    ///   - jwt: nil when no issuer is configured; every token is then an API key.
+    package init(
+        keys: @escaping @Sendable (CredentialDigest) async throws -> APIKeyRecord?, jwt: JWTVerifier?,
+        now: @escaping @Sendable () -> Timestamp
+    ) {
+        self.keys = keys
+        self.jwt = jwt
+        self.now = now
+    }
+
+    /// - Throws: `unauthenticated` without a credential, `invalid_credentials` for one that does not hold, and what
+    ///   reading a key throws.
+    package func principal(for headers: HTTPFields) async throws(FleetError) -> Principal {
+        switch (try BearerCredential(headers: headers), jwt) {
+        case (.jwt(let token), let jwt?): try await jwt.principal(for: token, at: now())
+        case (.jwt(let token), nil), (.apiKey(let token), _): try await principal(forKey: token)
+        }
+    }
+
+    private func principal(forKey presented: [UInt8]) async throws(FleetError) -> Principal {
+        guard let record = try await record(CredentialDigest(of: presented)), !record.revoked,
+            record.expiresAt.map({ now() < $0 }) ?? true
+        else { throw .invalidCredentials }
+        return record.principal
+    }
+
+    private func record(_ digest: CredentialDigest) async throws(FleetError) -> APIKeyRecord? {
+        do { return try await keys(digest) } catch let error as FleetError { throw error } catch {
+            throw FleetError(.storageUnavailable, "The key could not be checked.")
+        }
+    }
+}

@@ -1,0 +1,61 @@
+internal import FleetDomain
+package import HTTPTypes
+package import Hummingbird
+package import HummingbirdCore
+package import Logging
+package import NIOCore
+internal import Synchronization
+
+/// What Hummingbird makes for each request: the connection and a logger.
+package struct EdgeContext: InitializableFromSource, Sendable {
+    package let channel: any Channel
+    package let logger: Logger
+
+    package init(source: ApplicationRequestContextSource) {
+        channel = source.channel
+        logger = source.logger
+    }
+}
+
+/// A request that has found its route.
+package struct EdgeRequest: Sendable {
+    package let http: Request
+    package let identity: RequestIdentity
+    package let context: EdgeContext
+    package let limits: EdgeLimits
+    /// The pattern of the route.
+    package let route: String
+    /// The decoded captures of the path, in the order of the pattern.
+    package let captures: [String]
+    /// What the access log will say about the caller.
+    package let caller: CallerNote
+    let captureNames: [String]
+
+    /// The capture of that name.
+    ///
+    /// - Precondition: the route's pattern has it.
+    package subscript(capture name: String) -> String {
+        guard let index = captureNames.firstIndex(of: name) else { preconditionFailure("the route captures \(name)") }
+        return captures[index]
+    }
+
+    package var method: HTTPRequest.Method { http.head.method }
+    package var headers: HTTPFields { http.head.headerFields }
+
+    /// A logger whose lines name the request.
+    package var logger: Logger {
+        var logger = context.logger
+        logger[metadataKey: "request_id"] = .string(identity.requestID)
+        return logger
+    }
+}
+
+/// Carries the caller's hash from the handler, which authenticates, out to the access log.
+package final class CallerNote: Sendable {
+    private let hash = Mutex<String?>(nil)
+
+    package var principal: String? {
+        get { hash.withLock { $0 } }
+        set { hash.withLock { $0 = newValue } }
+    }
+}

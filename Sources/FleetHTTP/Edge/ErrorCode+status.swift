@@ -1,0 +1,99 @@
+package import FleetDomain
+package import HTTPTypes
+
+/// How an error code is answered over HTTP.
+package struct ErrorPresentation: Sendable {
+    package let status: HTTPResponse.Status
+    /// One line for people that is the same for every occurrence.
+    package let title: String
+    /// The same request, sent again later, may succeed.
+    package let isRetryable: Bool
+
+    init(_ status: HTTPResponse.Status, _ title: String, isRetryable: Bool = false) {
+        self.status = status
+        self.title = title
+        self.isRetryable = isRetryable
+    }
+}
+
+extension ErrorCode {
+    /// The one table from codes to statuses.
+    package var presentation: ErrorPresentation {
+        switch self {
+        case .malformedRequest: .init(.badRequest, "Malformed request")
+        case .malformedJSON: .init(.badRequest, "Malformed JSON")
+        case .duplicateKey: .init(.badRequest, "Duplicate key in JSON")
+        case .nestingTooDeep: .init(.badRequest, "JSON nested too deep")
+        case .invalidEncoding: .init(.badRequest, "Invalid character encoding")
+        case .invalidHost: .init(.badRequest, "Invalid Host header")
+        case .invalidHeader: .init(.badRequest, "Invalid header")
+        case .invalidID: .init(.badRequest, "Invalid id")
+        case .invalidPath: .init(.badRequest, "Invalid path")
+        case .unknownParameter: .init(.badRequest, "Unknown query parameter")
+        case .invalidParameter: .init(.badRequest, "Invalid query parameter")
+        case .invalidPageToken: .init(.badRequest, "Invalid page token")
+        case .invalidPosition: .init(.badRequest, "Invalid position")
+        case .invalidIdempotencyKey: .init(.badRequest, "Invalid idempotency key")
+        case .validationFailed: .init(.unprocessableContent, "Validation failed")
+
+        case .routeNotFound: .init(.notFound, "Route not found")
+        case .methodNotAllowed: .init(.methodNotAllowed, "Method not allowed")
+        case .notAcceptable: .init(.notAcceptable, "Not acceptable")
+        case .unsupportedMediaType: .init(.unsupportedMediaType, "Unsupported media type")
+        case .bodyTooLarge: .init(.contentTooLarge, "Body too large")
+        case .headersTooLarge: .init(.requestHeaderFieldsTooLarge, "Headers too large")
+        case .requestTimeout: .init(.requestTimeout, "Request timeout", isRetryable: true)
+        case .expectationFailed: .init(.expectationFailed, "Expectation failed")
+        case .preconditionFailed: .init(.preconditionFailed, "Precondition failed")
+        case .preconditionRequired: .init(.preconditionRequired, "Precondition required")
+        case .idempotencyKeyReused: .init(.unprocessableContent, "Idempotency key reused")
+        case .positionNotReached: .init(.serviceUnavailable, "Position not reached", isRetryable: true)
+
+        case .unauthenticated: .init(.unauthorized, "Authentication required")
+        case .invalidCredentials: .init(.unauthorized, "Invalid credentials")
+        case .permissionDenied: .init(.forbidden, "Permission denied")
+
+        case .federationNotFound: .init(.notFound, "Federation not found")
+        case .memberNotFound: .init(.notFound, "Member not found")
+        case .fleetNotFound: .init(.notFound, "Fleet not found")
+        case .resourceNotFound: .init(.notFound, "Resource not found")
+        case .sharingNotFound: .init(.notFound, "Resource sharing not found")
+        case .keyNotFound: .init(.notFound, "API key not found")
+
+        case .fleetExists: .init(.conflict, "Fleet exists")
+        case .resourceExists: .init(.conflict, "Resource exists")
+        case .memberExists: .init(.conflict, "Member exists")
+        case .fleetInUse: .init(.conflict, "Fleet in use")
+        case .resourceInUse: .init(.conflict, "Resource in use")
+        case .federationHasLiveLeases: .init(.conflict, "Federation has live leases")
+        case .invalidTransition: .init(.conflict, "Invalid transition")
+        case .alreadyResolved: .init(.conflict, "Already resolved")
+        case .fencingTokenStale: .init(.conflict, "Fencing token stale")
+        case .consentRequired: .init(.forbidden, "Consent required")
+        case .federationAmbiguous: .init(.unprocessableContent, "Federation ambiguous")
+        case .sameFleet: .init(.unprocessableContent, "Source and target are the same fleet")
+
+        case .federationInactive: .init(.conflict, "Federation inactive")
+        case .memberInactive: .init(.conflict, "Member inactive")
+        case .sharingDisabled: .init(.conflict, "Sharing disabled")
+        case .policyForbids: .init(.conflict, "Policy forbids")
+        case .resourceUnavailable: .init(.conflict, "Resource unavailable")
+        case .unitNotReturned: .init(.conflict, "Unit not returned")
+        case .windowConflict: .init(.conflict, "Window conflict")
+        case .capacityExceeded: .init(.conflict, "Capacity exceeded")
+        case .unavailable: .init(.conflict, "Unavailable")
+
+        case .internalError: .init(.internalServerError, "Internal error")
+        case .overloaded: .init(.serviceUnavailable, "Overloaded", isRetryable: true)
+        case .deadlineExceeded: .init(.serviceUnavailable, "Deadline exceeded", isRetryable: true)
+        case .storageFull: .init(.insufficientStorage, "Storage full")
+        case .storageUnavailable: .init(.serviceUnavailable, "Storage unavailable", isRetryable: true)
+        case .outcomeUnknown: .init(.serviceUnavailable, "Outcome unknown", isRetryable: true)
+        case .shuttingDown: .init(.serviceUnavailable, "Shutting down", isRetryable: true)
+        }
+    }
+}
+
+extension HTTPResponse.Status {
+    static let insufficientStorage = HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
+}

@@ -1,0 +1,172 @@
+import FleetDomain
+import FleetJSON
+
+/// The schemas of the answers.
+enum OpenAPISchemas {
+    static var all: JSONObject {
+        var schemas = JSONObject()
+        for (name, fields) in objects { schemas[name] = object(fields) }
+        for (name, member, element) in lists {
+            schemas[name] = [
+                "type": .string("object"),
+                "properties": .object([
+                    member: ["type": .string("array"), "items": ["$ref": .string("#/components/schemas/\(element)")]],
+                    "next_page_token": Schema.string(1...1024).openAPI,
+                ]),
+                "required": .array([.string(member)]),
+            ]
+        }
+        return schemas
+    }
+
+    private typealias Field = (name: String, schema: Schema, isAlways: Bool)
+
+    private static let quantity = Schema.integer(0...Int64.max)
+    private static let text = Schema.string(0...10_000)
+    private static let texts = Schema.array(text, atMost: 10_000)
+
+    private static let objects: [(String, [Field])] = [
+        (
+            "Federation",
+            [
+                ("federation_id", .uuid, true), ("name", text, true), ("description", text, true),
+                ("status", .choice(FederationStatus.self), true), ("policy", .attributes(atMost: 64), true),
+                ("membership_epoch", quantity, false), ("version", quantity, true), ("created_at", .timestamp, true),
+                ("updated_at", .timestamp, true), ("obligations", obligations, false),
+            ]
+        ),
+        (
+            "Member",
+            [
+                ("federation_id", .uuid, true), ("fleet_id", .name, true),
+                ("isolation_level", .choice(IsolationLevel.self), true), ("resource_sharing", .boolean, true),
+                ("communication_enabled", .boolean, true), ("role", .choice(MemberRole.self), true),
+                ("status", .choice(MemberStatus.self), true), ("suspended_by", .choice(MemberSide.self), false),
+                ("version", quantity, true), ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
+                ("obligations", obligations, false),
+            ]
+        ),
+        ("SharingRules", [("rules", .array(.attributes(atMost: 8), atMost: 100), true)]),
+        (
+            "Fleet",
+            [
+                ("fleet_id", .name, true), ("name", text, true), ("organization", text, true),
+                ("status", .choice(FleetStatus.self), true), ("version", quantity, true),
+                ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
+            ]
+        ),
+        (
+            "Resource",
+            [
+                ("fleet_id", .name, true), ("resource_id", .name, true), ("resource_type", .name, true),
+                ("capacity", quantity, true), ("attributes", .attributes(atMost: 64), true),
+                ("buffer_seconds", quantity, true), ("handover", .choice(Handover.self), true),
+                ("interruptible", .boolean, true), ("pooled", .boolean, true),
+                ("on_lease_loss", .choice(LeaseLossRule.self), true), ("status", .choice(ResourceStatus.self), true),
+                ("fencing_token", quantity, false), ("version", quantity, true), ("created_at", .timestamp, true),
+                ("updated_at", .timestamp, true),
+            ]
+        ),
+        (
+            "CalendarEntry",
+            [
+                ("sharing_id", .uuid, false), ("starts_at", .timestamp, true), ("ends_at", .timestamp, true),
+                ("quantity", quantity, true), ("status", .choice(LeaseStatus.self), false),
+            ]
+        ),
+        (
+            "ResourceSharing",
+            [
+                ("sharing_id", .uuid, true), ("federation_id", .uuid, true), ("source_fleet_id", .name, true),
+                ("target_fleet_id", .name, true), ("resource_type", .name, true), ("resource_id", .name, true),
+                ("quantity", quantity, true), ("starts_at", .timestamp, true), ("duration", quantity, true),
+                ("ends_at", .timestamp, true), ("ended_at", .timestamp, false),
+                ("priority", .choice(Priority.self), true), ("purpose", text, false), ("reason", text, false),
+                ("status", .choice(LeaseStatus.self), true), ("requested_by", .choice(LeaseSide.self), true),
+                ("status_reason", text, false),
+                ("handover", .choice(Handover.self), true), ("fencing_token", quantity, false),
+                ("deadline", .timestamp, false), ("version", quantity, true), ("created_at", .timestamp, true),
+                ("updated_at", .timestamp, true), ("obligations", obligations, false),
+            ]
+        ),
+        (
+            "Metric",
+            [
+                ("federation_id", .uuid, true), ("metric_type", .name, true), ("metric_value", .number, true),
+                ("metric_unit", text, true), ("calculated_at", .timestamp, true),
+            ]
+        ),
+        (
+            "Event",
+            [
+                ("specversion", .choice(["1.0"]), true), ("id", .uuid, true), ("source", text, true),
+                ("type", text, true), ("subject", text, true), ("time", .timestamp, true),
+                ("datacontenttype", text, true), ("partitionkey", text, true), ("sequence", text, true),
+                ("data", .attributes(atMost: 64), true),
+            ]
+        ),
+        (
+            "AuditRecord",
+            [
+                ("record_id", .uuid, true), ("at", .timestamp, true), ("actor", text, true),
+                ("acting_fleet_id", .name, false), ("action", text, true), ("object", text, true),
+                ("outcome", .choice(["done", "denied", "privileged"]), true), ("protected_fleet_id", .name, false),
+                ("count", quantity, false), ("request_id", text, true), ("dry_run", .boolean, true),
+            ]
+        ),
+        (
+            "APIKey",
+            [
+                ("key_id", .uuid, true), ("key", text, false), ("name", text, true), ("roles", texts, true),
+                ("fleet_ids", texts, true), ("federation_ids", texts, true), ("scopes", texts, true),
+                ("expires_at", .timestamp, false), ("revoked_at", .timestamp, false), ("created_at", .timestamp, true),
+            ]
+        ),
+        (
+            "Caller",
+            [
+                ("subject", text, true), ("roles", texts, true), ("fleet_ids", texts, true),
+                ("federation_ids", texts, true), ("scopes", texts, true), ("permissions", texts, true),
+            ]
+        ),
+        ("PermissionCheck", [("allowed", .boolean, true), ("reason", text, false)]),
+        (
+            "Health",
+            [
+                ("status", .choice(["healthy", "degraded", "unhealthy"]), true), ("service", text, true),
+                ("checks", .attributes(atMost: 8), false),
+            ]
+        ),
+        ("Status", [("status", text, true)]),
+        (
+            "Problem",
+            [
+                ("type", text, true), ("title", text, true), ("status", quantity, true), ("detail", text, true),
+                ("instance", text, false), ("code", .choice(ErrorCode.allCases.map(\.rawValue)), true),
+                ("request_id", text, true), ("retryable", .boolean, true),
+                ("errors", .array(.attributes(atMost: 3), atMost: 10_000), false),
+                ("explanation", .attributes(atMost: 16), false),
+            ]
+        ),
+    ]
+
+    private static let lists: [(String, String, String)] = [
+        ("FederationList", "federations", "Federation"), ("MemberList", "members", "Member"),
+        ("FleetList", "fleets", "Fleet"), ("ResourceList", "resources", "Resource"),
+        ("Calendar", "entries", "CalendarEntry"), ("ResourceSharingList", "resource_sharing", "ResourceSharing"),
+        ("MetricList", "metrics", "Metric"), ("EventList", "events", "Event"),
+        ("AuditList", "audit_records", "AuditRecord"), ("APIKeyList", "api_keys", "APIKey"),
+    ]
+
+    private static let obligations = Schema.array(.attributes(atMost: 4), atMost: 100)
+
+    /// What is answered may gain members, so unknown ones are allowed.
+    private static func object(_ fields: [Field]) -> JSON {
+        var properties = JSONObject()
+        for field in fields { properties[field.name] = field.schema.openAPI }
+        return [
+            "type": .string("object"), "properties": .object(properties),
+            "required": .array(fields.filter(\.isAlways).map { .string($0.name) }),
+        ]
+    }
+}

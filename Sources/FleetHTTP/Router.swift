@@ -1,0 +1,116 @@
+import FleetDomain
+import Hummingbird
+
+/// Every route with its permission, on one screen. The OpenAPI document and the tests of permissions are made
+/// from the same rows; a row cannot be written without saying who may call it.
+// One route per line, however long, keeps every route on one screen.
+// swift-format-ignore
+package enum Router {
+    package static let endpoints: [Endpoint] = federations + members + fleets + resources + sharing + rest + operations
+
+    private static let f = API.base + "/federations"
+    private static let m = f + "/{federation_id}/members"
+    private static let v = API.base + "/fleets"
+    private static let r = v + "/{fleet_id}/resources"
+    private static let s = API.base + "/resource-sharing"
+
+    private static let federations: [Endpoint] = [
+        .init(.post, f, .permission(.federationCreate), "Create a federation", body: FederationRoutes.draft, answers: [(201, "Federation")], handler: FederationRoutes.create),
+        .init(.get, f, .permission(.federationRead), "List federations", parameters: Filters.federations, answers: [(200, "FederationList")], handler: FederationRoutes.list),
+        .init(.get, f + "/{federation_id}", .permission(.federationRead), "Read a federation", answers: [(200, "Federation")], handler: FederationRoutes.get),
+        .init(.put, f + "/{federation_id}", .permission(.federationManage), "Update, suspend or resume a federation", body: FederationRoutes.update, answers: [(200, "Federation")], handler: FederationRoutes.put),
+        .init(.delete, f + "/{federation_id}", .permission(.federationManage), "End a federation", parameters: [.force], answers: [(202, "Federation"), (204, nil)], handler: FederationRoutes.delete),
+    ]
+    private static let members: [Endpoint] = [
+        .init(.post, m, .permission(.memberManage), "Invite a fleet, or add one's own", body: MemberRoutes.draft, answers: [(201, "Member")], handler: MemberRoutes.add),
+        .init(.get, m, .permission(.federationRead), "List members", parameters: Endpoint.Parameter.paging, answers: [(200, "MemberList")], handler: MemberRoutes.list),
+        .init(.get, m + "/{fleet_id}", .permission(.federationRead), "Read a membership", answers: [(200, "Member")], handler: MemberRoutes.get),
+        .init(.patch, m + "/{fleet_id}", .permission(.memberManage), "Change a membership", body: MemberRoutes.patch, answers: [(200, "Member")], handler: MemberRoutes.patch),
+        .init(.delete, m + "/{fleet_id}", .permission(.memberManage), "Leave, or remove a member", parameters: [.force], answers: [(202, "Member"), (204, nil)], handler: MemberRoutes.remove),
+        .init(.post, m + "/{fleet_id}/accept", .permission(.memberManage), "Accept an invitation", answers: [(200, "Member")], handler: MemberRoutes.act(.accept)),
+        .init(.post, m + "/{fleet_id}/suspend", .permission(.memberManage), "Suspend a membership", answers: [(200, "Member")], handler: MemberRoutes.act(.suspend)),
+        .init(.post, m + "/{fleet_id}/resume", .permission(.memberManage), "Resume a membership", answers: [(200, "Member")], handler: MemberRoutes.act(.resume)),
+        .init(.get, m + "/{fleet_id}/sharing-rules", .permission(.fleetRead), "Read one's standing approvals", answers: [(200, "SharingRules")], handler: MemberRoutes.getRules),
+        .init(.put, m + "/{fleet_id}/sharing-rules", .permission(.fleetOperate), "Replace one's standing approvals", body: MemberRoutes.rules, answers: [(200, "Member")], handler: MemberRoutes.putRules),
+    ]
+    private static let fleets: [Endpoint] = [
+        .init(.post, v, .permission(.fleetManage), "Register a fleet", body: FleetRoutes.draft, answers: [(201, "Fleet")], handler: FleetRoutes.register),
+        .init(.get, v, .permission(.fleetRead), "List fleets", parameters: Endpoint.Parameter.paging, answers: [(200, "FleetList")], handler: FleetRoutes.list),
+        .init(.get, v + "/{fleet_id}", .permission(.fleetRead), "Read a fleet", answers: [(200, "Fleet")], handler: FleetRoutes.get),
+        .init(.patch, v + "/{fleet_id}", .permission(.fleetManage), "Change a fleet", body: FleetRoutes.patch, answers: [(200, "Fleet")], handler: FleetRoutes.patch),
+        .init(.delete, v + "/{fleet_id}", .permission(.fleetManage), "Retire a fleet", answers: [(204, nil)], handler: FleetRoutes.retire),
+    ]
+    private static let resources: [Endpoint] = [
+        .init(.post, r, .permission(.fleetOperate), "Register a resource", body: ResourceRoutes.draft, answers: [(201, "Resource")], handler: ResourceRoutes.register),
+        .init(.get, r, .permission(.fleetRead), "List resources", parameters: Endpoint.Parameter.paging, answers: [(200, "ResourceList")], handler: ResourceRoutes.list),
+        .init(.get, r + "/{resource_id}", .permission(.fleetRead), "Read a resource", answers: [(200, "Resource")], handler: ResourceRoutes.get),
+        .init(.patch, r + "/{resource_id}", .permission(.fleetOperate), "Change a resource", body: ResourceRoutes.patch, answers: [(200, "Resource")], handler: ResourceRoutes.patch),
+        .init(.delete, r + "/{resource_id}", .permission(.fleetOperate), "Retire a resource", answers: [(204, nil)], handler: ResourceRoutes.retire),
+        .init(.get, r + "/{resource_id}/calendar", .permission(.fleetRead), "Read when a resource is used", parameters: Filters.window + Endpoint.Parameter.paging, answers: [(200, "Calendar")], handler: ResourceRoutes.calendar),
+        .init(.post, r + "/{resource_id}/fence", .permission(.fleetOperate), "Check a fencing token", body: ResourceRoutes.fence, answers: [(204, nil)], handler: ResourceRoutes.reportFence),
+    ]
+    private static let sharing: [Endpoint] = [
+        .init(.post, s, .permission(.sharingRequest), "Ask for a lease", body: SharingRoutes.request, answers: [(201, "ResourceSharing")], handler: SharingRoutes.create),
+        .init(.get, s, .permission(.sharingRead), "List leases", parameters: Filters.sharing, answers: [(200, "ResourceSharingList")], handler: SharingRoutes.list),
+        .init(.get, s + "/{sharing_id}", .permission(.sharingRead), "Read a lease", answers: [(200, "ResourceSharing")], handler: SharingRoutes.get),
+        .init(.put, s + "/{sharing_id}", .permission(.sharingManage), "Change a lease", body: SharingRoutes.update, answers: [(200, "ResourceSharing")], handler: SharingRoutes.put),
+        .init(.delete, s + "/{sharing_id}", .permission(.sharingManage), "End a lease", answers: [(202, "ResourceSharing"), (204, nil)], handler: SharingRoutes.delete),
+        .init(.post, s + "/{sharing_id}/approve", .permission(.sharingApprove), "Approve a request", body: SharingRoutes.reason, answers: [(200, "ResourceSharing")], handler: SharingRoutes.act(.approve)),
+        .init(.post, s + "/{sharing_id}/reject", .permission(.sharingApprove), "Reject a request", body: SharingRoutes.reason, answers: [(200, "ResourceSharing")], handler: SharingRoutes.act(.reject)),
+        .init(.post, s + "/{sharing_id}/activate", .permission(.sharingManage), "Begin using it", body: SharingRoutes.reason, answers: [(200, "ResourceSharing")], handler: SharingRoutes.act(.activate)),
+        .init(.post, s + "/{sharing_id}/return", .permission(.sharingManage), "Hand it back", body: SharingRoutes.reason, answers: [(200, "ResourceSharing")], handler: SharingRoutes.act(.return)),
+        .init(.post, s + "/{sharing_id}/revoke", .permission(.sharingManage), "Take it back", body: SharingRoutes.reason, answers: [(200, "ResourceSharing")], handler: SharingRoutes.act(.revoke)),
+        .init(.post, s + "/{sharing_id}/acknowledge", .permission(.sharingManage), "Confirm a revocation", body: SharingRoutes.reason, answers: [(200, "ResourceSharing")], handler: SharingRoutes.act(.acknowledge)),
+    ]
+    private static let rest: [Endpoint] = [
+        .init(.get, API.base + "/metrics", .permission(.metricsRead), "Read coordination metrics", parameters: Filters.metrics, answers: [(200, "MetricList")], handler: MetricRoutes.list),
+        .init(.post, API.base + "/metrics", .permission(.metricsWrite), "Record a coordination metric", body: MetricRoutes.draft, answers: [(201, "Metric")], handler: MetricRoutes.record),
+        .init(.get, API.base + "/events", .permission(.eventRead), "Read events", parameters: Filters.events, answers: [(200, "EventList")], handler: EventRoutes.list),
+        .init(.get, API.base + "/audit-log", .permission(.auditRead), "Read the audit log", parameters: Filters.audit, answers: [(200, "AuditList")], handler: EventRoutes.audit),
+        .init(.post, API.base + "/api-keys", .permission(.keyManage), "Make an API key", body: KeyRoutes.draft, answers: [(201, "APIKey")], handler: KeyRoutes.create),
+        .init(.get, API.base + "/api-keys", .permission(.keyManage), "List API keys", parameters: Endpoint.Parameter.paging, answers: [(200, "APIKeyList")], handler: KeyRoutes.list),
+        .init(.delete, API.base + "/api-keys/{key_id}", .permission(.keyManage), "Revoke an API key", answers: [(204, nil)], handler: KeyRoutes.revoke),
+        .init(.get, API.base + "/whoami", .authenticated, "Who am I", answers: [(200, "Caller")], handler: CallerRoutes.whoami),
+        .init(.post, API.base + "/permissions/check", .authenticated, "Could I, and if not why", body: CallerRoutes.check, answers: [(200, "PermissionCheck")], handler: CallerRoutes.checkPermission),
+    ]
+    private static let operations: [Endpoint] = [
+        .init(.get, "/health", .anybody, "Is the service healthy", answers: [(200, "Health")], handler: OperationRoutes.health),
+        .init(.get, "/livez", .anybody, "Is the process alive", answers: [(200, "Status")], handler: OperationRoutes.live),
+        .init(.get, "/readyz", .anybody, "Can the service answer", answers: [(200, "Status")], handler: OperationRoutes.ready),
+        .init(.get, "/metrics", .permission(.metricsRead), "Measurements for Prometheus", answers: [(200, nil)], handler: OperationRoutes.metrics),
+        .init(.get, "/openapi.json", .anybody, "This document", answers: [(200, nil)], handler: OpenAPI.answer),
+    ]
+}
+
+/// The filters of the lists.
+private enum Filters {
+    private static let federation = Endpoint.Parameter("federation_id", .uuid, "Of this federation.")
+    private static let fleet = Endpoint.Parameter("fleet_id", .name, "Of this fleet.")
+    static let window = [
+        Endpoint.Parameter("from", .timestamp, "Not before."), Endpoint.Parameter("to", .timestamp, "Before."),
+    ]
+    static let federations =
+        [
+            Endpoint.Parameter("status", .choice(FederationStatus.self), "In this state."), fleet,
+            Endpoint.Parameter("q", .string(1...100), "Whose name contains this, in any case."),
+        ] + Endpoint.Parameter.paging
+    static let sharing =
+        [
+            federation, fleet, Endpoint.Parameter("status", .choice(LeaseStatus.self), "In this state."),
+            Endpoint.Parameter("resource_type", .name, "Of this type."),
+            Endpoint.Parameter("resource_id", .name, "Of this resource."),
+        ] + window + Endpoint.Parameter.paging
+    static let metrics =
+        [federation, Endpoint.Parameter("metric_type", .name, "Of this type.")] + window + Endpoint.Parameter.paging
+    static let events = [
+        Endpoint.Parameter("after", .string(1...512), "What comes after this position."),
+        Endpoint.Parameter("types", .string(1...2000), "Only these types, separated by commas."), federation,
+        Endpoint.Parameter("limit", .integer(1...1000), "Events at most; 100 by default."),
+    ]
+    static let audit =
+        [
+            fleet, Endpoint.Parameter("actor", .string(1...255), "By this principal."),
+            Endpoint.Parameter("action", .string(1...100), "This action."),
+            Endpoint.Parameter("outcome", .choice(["done", "denied", "privileged"]), "With this outcome."),
+        ] + window + Endpoint.Parameter.paging
+}

@@ -1,0 +1,83 @@
+import FleetDomain
+import FleetJSON
+import FleetService
+import FleetStore
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// What those ask who run the service.
+enum OperationRoutes {
+    /// Longer than a healthy database needs, shorter than the patience of any prober.
+    private static let checkPatience = Duration.seconds(1)
+
+    static func health(_ call: Call) async throws -> Response {
+        let isReachable = await isDatabaseReachable(call.api)
+        let status = isReachable ? "healthy" : "unhealthy"
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.field("status", status)
+        writer.field("service", "fleet-coordination")
+        if call.isKnown {
+            writer.key("checks")
+            writer.beginObject()
+            writer.key("database")
+            writer.beginObject()
+            writer.field("status", status)
+            writer.field("engine", call.api.store.database.dialect.rawValue)
+            writer.endObject()
+            for dependency: StaticString in ["redis", "kafka", "clickhouse"] {
+                writer.key(dependency)
+                writer.beginObject()
+                writer.field("status", "disabled")
+                writer.endObject()
+            }
+            writer.endObject()
+        }
+        writer.endObject()
+        return try call.answer(
+            writer.bytes, status: isReachable ? .ok : .serviceUnavailable, isObject: false)
+    }
+
+    private static func isDatabaseReachable(_ api: API) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask { (try? await api.store.endOfLog()) != nil }
+            group.addTask {
+                try? await Task.sleep(for: checkPatience)
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
+    }
+
+    static func live(_ call: Call) async throws -> Response { try status("live", call) }
+
+    static func ready(_ call: Call) async throws -> Response {
+        guard call.api.orchestrator.isReady else {
+            throw FleetError(.storageUnavailable, "The state is being loaded.")
+        }
+        return try status("ready", call)
+    }
+
+    private static func status(_ text: String, _ call: Call) throws -> Response {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.field("status", text)
+        writer.endObject()
+        return try call.answer(writer.bytes, isObject: false)
+    }
+
+    static func metrics(_ call: Call) async throws -> Response {
+        try call.request.negotiate("text/plain")
+        return await exposition(call.api)
+    }
+
+    /// Everything measured, in the Prometheus text format.
+    package static func exposition(_ api: API) async -> Response {
+        let gauges = await api.orchestrator.gauges()
+        return Response(
+            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: api.metrics.exposition(gauges: gauges))))
+    }
+}

@@ -1,0 +1,64 @@
+package import FleetDomain
+
+/// What a decision gave: the entity it is about as it is since, and what is left to do where it is not over.
+package struct Decision: Sendable, Equatable {
+    package var entity: Entity?
+    package var obligations: [Obligation] = []
+    /// What ties the caller to the federation, where the entity is one.
+    package var standing: Standing?
+
+    package init(_ entity: Entity?) { self.entity = entity }
+}
+
+/// One request to change something, on its way to the writer.
+package struct Command: Sendable {
+    package typealias Decide = @Sendable (inout Ledger, inout Context) throws(FleetError) -> Decision
+
+    /// Names the operation in metrics, like `federation.create`.
+    package let operation: String
+    package let principal: Principal
+    /// What it is about, as the audit log names it when it is denied: the path of its request.
+    package let object: String
+    package let requestID: String
+    package let dryRun: Bool
+    /// The keyed request that this is, if it carries a key.
+    package let claim: IdempotencyClaim?
+    /// Decides on the writer's own state; everything is checked here again.
+    package let decide: Decide
+
+    package init(
+        operation: String, principal: Principal, object: String = "", requestID: String, dryRun: Bool = false,
+        claim: IdempotencyClaim? = nil, decide: @escaping Decide
+    ) {
+        self.operation = operation
+        self.principal = principal
+        self.object = object
+        self.requestID = requestID
+        self.dryRun = dryRun
+        self.claim = claim
+        self.decide = decide
+    }
+}
+
+/// A key that a caller sent so that its request has one effect however often it arrives.
+package struct IdempotencyClaim: Sendable, Equatable {
+    /// Hash of principal, method, path and key.
+    package let key: UInt128
+    /// Hash of what was asked.
+    package let fingerprint: UInt128
+    package let replacesExpired: Bool
+
+    package init(key: UInt128, fingerprint: UInt128, replacesExpired: Bool = false) {
+        self.key = key
+        self.fingerprint = fingerprint
+        self.replacesExpired = replacesExpired
+    }
+}
+
+/// What became of a command, once it is durable.
+package enum Outcome: Sendable {
+    /// `position` is that of its last event, or of the log when it had none.
+    case decided(Decision, position: Int64)
+    /// An earlier request with the same key had the effect; it begins at the event at `position`.
+    case replayed(position: Int64)
+}

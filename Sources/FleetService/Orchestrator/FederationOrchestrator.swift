@@ -1,0 +1,139 @@
+package import FleetDomain
+package import FleetStore
+package import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// The one writer of a database: it decides commands in memory, many in a row, and commits what they did as one
+/// batch, so that one fsync serves many requests and a hot resource costs no lock.
+///
+/// No answer leaves before the state that it speaks of is durable.
+package final class FederationOrchestrator: Service {
+    /// Limits, each with its reason.
+    package struct Limits: Sendable {
+        /// Commands that may wait; beyond, a caller is told to come back rather than left to time out.
+        package var mailbox = 4096
+        /// Commands in a batch: a commit stays short enough for the next to form behind it.
+        package var batch = 256
+        /// How long a command may wait undecided.
+        package var patience: Seconds = 10
+
+        package init() {}
+    }
+
+    package let committed = CommittedLog()
+    package let observer: WriterObserver
+    private let loaded = Mutex(false)
+    private let store: Store
+    private let environment: Environment
+    private let limits: Limits
+    private let logger: Logger
+    private let mailbox: Mailbox
+    private let crossings = CrossingLog()
+
+    package init(
+        store: Store, environment: Environment, limits: Limits = Limits(), observer: WriterObserver = .none,
+        logger: Logger
+    ) {
+        self.store = store
+        self.environment = environment
+        self.limits = limits
+        self.observer = observer
+        self.logger = logger
+        mailbox = Mailbox(capacity: limits.mailbox)
+    }
+
+    /// Whether the state has been loaded, so that commands are decided.
+    package var isReady: Bool { loaded.withLock { $0 } }
+
+    /// Commands that wait for the writer.
+    package var queueDepth: Int { mailbox.count }
+
+    /// Decides `command` and returns once the outcome is durable.
+    package func submit(_ command: Command) async throws(FleetError) -> Outcome {
+        let expiresAt = environment.now() + limits.patience
+        let result = await withCheckedContinuation { continuation in
+            mailbox.put(Mailbox.Letter(command: command, expiresAt: expiresAt, answer: continuation))
+        }
+        observer.onOutcome(command.operation, result)
+        if case .failure(let error) = result, let owner = error.crossed {
+            noteCrossing(
+                .violationBlocked, by: command.principal, towards: owner, action: command.operation,
+                object: command.object, requestID: command.requestID, dryRun: command.dryRun)
+        }
+        return try result.get()
+    }
+
+    /// Notes a crossing for the audit log without waiting for it. What a principal does to its own is none.
+    package func noteCrossing(
+        _ type: EventType, by principal: Principal, towards owner: Fleet.ID, action: String, object: String,
+        requestID: String, dryRun: Bool = false
+    ) {
+        guard !principal.fleets.contains(owner) else { return }
+        let isNew = crossings.note(
+            type, by: principal.subject, towards: owner, action: action, object: object, requestID: requestID,
+            dryRun: dryRun, at: environment.now())
+        if isNew { mailbox.poke() }
+    }
+
+    /// Reads something off the writer's state, between two batches.
+    package func inspect<Value: Sendable>(_ read: @escaping @Sendable (Ledger) -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            mailbox.put { ledger in continuation.resume(returning: read(ledger)) }
+        }
+    }
+
+    /// Has the clock looked at now, and returns when what was due is durable.
+    package func tick() async {
+        _ = await inspect { _ in }
+    }
+
+    package func run() async throws {
+        var writer = Writer(
+            ledger: try await store.loadLedger(), store: store, environment: environment, observer: observer,
+            logger: logger)
+        committed.advance(to: writer.ledger.position)
+        loaded.withLock { $0 = true }
+        await withGracefulShutdownHandler {
+            await withTaskGroup(of: Void.self) { group in
+                if let interval = environment.tickInterval {
+                    group.addTask { [mailbox] in
+                        while (try? await Task.sleep(for: interval)) != nil { mailbox.poke() }
+                    }
+                }
+                await serve(&writer)
+                group.cancelAll()
+            }
+        } onGracefulShutdown: { [mailbox] in
+            mailbox.close()
+        }
+    }
+
+    /// Takes what waits, decides and commits it, until the mailbox is closed and empty.
+    private func serve(_ writer: inout Writer) async {
+        while true {
+            let delivery = await mailbox.take(limit: limits.batch)
+            let isLast = delivery.isClosed && delivery.letters.isEmpty
+            await writer.process(delivery.letters, crossings: crossings, flushCrossings: isLast)
+            committed.advance(to: writer.ledger.position)
+            for inspection in delivery.inspections { inspection(writer.ledger) }
+            if isLast { return }
+        }
+    }
+}
+
+/// Told what the writer does, for metrics.
+package struct WriterObserver: Sendable {
+    package let onOutcome: @Sendable (_ operation: String, Result<Outcome, FleetError>) -> Void
+    package let onCommit: @Sendable (_ commands: Int, _ events: Int, Duration) -> Void
+
+    package init(
+        onOutcome: @escaping @Sendable (String, Result<Outcome, FleetError>) -> Void,
+        onCommit: @escaping @Sendable (Int, Int, Duration) -> Void
+    ) {
+        self.onOutcome = onOutcome
+        self.onCommit = onCommit
+    }
+
+    package static let none = WriterObserver(onOutcome: { _, _ in }, onCommit: { _, _, _ in })
+}

@@ -1,0 +1,85 @@
+import FleetDomain
+import Synchronization
+
+/// What waits for the writer. Handlers put in, the writer takes out; nobody waits inside.
+final class Mailbox: Sendable {
+    /// A command with whoever waits for its outcome.
+    struct Letter: Sendable {
+        let command: Command
+        /// After this it is dropped undecided: its sender has given up, or will.
+        let expiresAt: Timestamp
+        let answer: CheckedContinuation<Result<Outcome, FleetError>, Never>
+    }
+
+    struct Delivery: Sendable {
+        var letters: [Letter] = []
+        var inspections: [@Sendable (Ledger) -> Void] = []
+        var isClosed = false
+    }
+
+    private struct State {
+        var delivery = Delivery()
+        var isPoked = false
+        var reader: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+    private let capacity: Int
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    /// Letters that wait.
+    var count: Int { state.withLock { $0.delivery.letters.count } }
+
+    func put(_ letter: Letter) {
+        let refusal: FleetError? = state.withLock { state in
+            if state.delivery.isClosed { return FleetError(.shuttingDown, "The service is stopping.") }
+            guard state.delivery.letters.count < capacity else {
+                return FleetError(.overloaded, "Too many requests are waiting to be decided.")
+            }
+            state.delivery.letters.append(letter)
+            return nil
+        }
+        if let refusal { letter.answer.resume(returning: .failure(refusal)) } else { poke() }
+    }
+
+    func put(_ inspection: @escaping @Sendable (Ledger) -> Void) {
+        state.withLock { $0.delivery.inspections.append(inspection) }
+        poke()
+    }
+
+    /// Wakes the writer, to look at the clock or at what came in.
+    func poke() {
+        state.withLock { state -> CheckedContinuation<Void, Never>? in
+            state.isPoked = true
+            defer { state.reader = nil }
+            return state.reader
+        }?.resume()
+    }
+
+    /// No more commands are taken; those that wait are still delivered.
+    func close() {
+        state.withLock { $0.delivery.isClosed = true }
+        poke()
+    }
+
+    /// Waits for a poke, then gives up to `limit` letters and whatever else waits.
+    func take(limit: Int) async -> Delivery {
+        await withCheckedContinuation { continuation in
+            let isReady = state.withLock { state in
+                if state.isPoked || !state.delivery.letters.isEmpty { return true }
+                state.reader = continuation
+                return false
+            }
+            if isReady { continuation.resume() }
+        }
+        return state.withLock { state in
+            state.isPoked = false
+            var delivery = state.delivery
+            delivery.letters = Array(state.delivery.letters.prefix(limit))
+            state.delivery.letters.removeFirst(delivery.letters.count)
+            state.delivery.inspections = []
+            return delivery
+        }
+    }
+}

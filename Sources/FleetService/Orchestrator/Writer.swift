@@ -1,0 +1,233 @@
+package import FleetDomain
+package import FleetStore
+import Logging
+
+/// Decides and commits, one batch after the other.
+struct Writer {
+    private(set) var ledger: Ledger
+    private var recent = RecentKeys()
+    /// When records that had outlived their day were removed last.
+    private var swept = Timestamp(milliseconds: 0)
+    private let store: Store
+    private let environment: Environment
+    private let observer: WriterObserver
+    private let logger: Logger
+
+    init(ledger: Ledger, store: Store, environment: Environment, observer: WriterObserver, logger: Logger) {
+        self.ledger = ledger
+        self.store = store
+        self.environment = environment
+        self.observer = observer
+        self.logger = logger
+    }
+
+    private typealias Answer = (letter: Mailbox.Letter, result: Result<Outcome, FleetError>)
+
+    /// One round:
+    ///
+    /// 1. record what time has made true; when that alone fills a batch, commit it and go on;
+    /// 2. record crossings, drain intents, decide the commands;
+    /// 3. commit, then answer;
+    /// 4. if the commit failed, take everything back and commit one command at a time, so that whatever cannot be
+    ///    committed fails alone.
+    mutating func process(_ letters: [Mailbox.Letter], crossings: CrossingLog, flushCrossings: Bool) async {
+        let start = await recordTime()
+        let entries = crossings.due(at: now, all: flushCrossings)
+        record(entries)
+        drain()
+        var records: [IdempotencyRecord] = []
+        let answers = letters.map { decide($0, &records) }
+        do {
+            try await commit(answers.count, records)
+            answer(answers)
+        } catch {
+            ledger.rollBack(to: start)
+            crossings.putBack(entries)
+            await recover(from: error, letters)
+        }
+        await sweep()
+    }
+
+    /// Seconds between two sweeps of old idempotency records, and how many go at once: few enough that nobody
+    /// waits for it. A backlog is harmless, because a record's age is looked at whenever it is read.
+    private static let sweepInterval: Seconds = 1
+    private static let sweepSize = 2000
+
+    private mutating func sweep() async {
+        guard now >= swept + Self.sweepInterval else { return }
+        swept = now
+        do {
+            try await store.removeExpiredKeys(now: now, limit: Self.sweepSize)
+        } catch {
+            logger.warning("old idempotency records could not be removed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private var now: Timestamp { max(environment.now(), ledger.lastTime) }
+
+    // MARK: 1. Time
+
+    /// - Returns: the state before what is recorded and not committed yet.
+    private mutating func recordTime() async -> Savepoint {
+        while true {
+            let start = ledger.savepoint
+            var context = clockContext()
+            // What fits goes with the commands; a full slice is committed by itself.
+            if ledger.advance(&context) { return start }
+            do {
+                try await commit(0, [])
+            } catch {
+                ledger.rollBack(to: start)
+                logger.error("what time changed could not be committed", metadata: ["error": "\(error)"])
+                return ledger.savepoint
+            }
+        }
+    }
+
+    private func clockContext() -> Context {
+        Context(
+            principal: Principal(subject: Event.clock, roles: []), now: now, requestID: Event.clock,
+            ids: environment.ids())
+    }
+
+    // MARK: 2. Decisions
+
+    private mutating func record(_ entries: [CrossingLog.Entry]) {
+        for entry in entries {
+            var context = Context(
+                principal: Principal(subject: entry.crossing.principal, roles: []), now: now,
+                requestID: entry.requestID, ids: environment.ids())
+            ledger.record(entry.type, .crossing(entry.crossing), &context)
+        }
+    }
+
+    private mutating func drain() {
+        var context = clockContext()
+        _ = ledger.drainLeases(&context)
+    }
+
+    private mutating func decide(_ letter: Mailbox.Letter, _ records: inout [IdempotencyRecord]) -> Answer {
+        let command = letter.command
+        guard environment.now() < letter.expiresAt else {
+            return (letter, .failure(FleetError(.deadlineExceeded, "The request waited too long; nothing was done.")))
+        }
+        if let replay = replay(of: command, records) { return (letter, replay) }
+        let start = ledger.savepoint
+        var context = Context(
+            principal: command.principal, now: now, requestID: command.requestID, ids: environment.ids())
+        do {
+            let decision = try command.decide(&ledger, &context)
+            if command.dryRun { ledger.rollBack(to: start) }
+            if let claim = command.claim, !command.dryRun, ledger.position > start.position {
+                records.append(
+                    IdempotencyRecord(
+                        key: claim.key, fingerprint: claim.fingerprint, position: start.position + 1, at: context.now,
+                        replacesExpired: claim.replacesExpired))
+            }
+            return (letter, .success(.decided(decision, position: ledger.position)))
+        } catch {
+            ledger.rollBack(to: start)
+            return (letter, .failure(error))
+        }
+    }
+
+    /// The outcome of an earlier request with the same key, if there was one.
+    private func replay(of command: Command, _ records: [IdempotencyRecord]) -> Result<Outcome, FleetError>? {
+        guard let claim = command.claim, !command.dryRun,
+            let record = records.first(where: { $0.key == claim.key }) ?? recent[claim.key],
+            record.at > now - IdempotencyRecord.lifetime
+        else { return nil }
+        return outcome(of: record, for: claim)
+    }
+
+    private func outcome(of record: IdempotencyRecord, for claim: IdempotencyClaim) -> Result<Outcome, FleetError> {
+        guard record.fingerprint == claim.fingerprint else {
+            return .failure(
+                FleetError(.idempotencyKeyReused, "This Idempotency-Key was used for another request."))
+        }
+        return .success(.replayed(position: record.position))
+    }
+
+    // MARK: 3. Commit and answer
+
+    private mutating func commit(_ commands: Int, _ records: [IdempotencyRecord]) async throws(StoreError) {
+        let batch = ledger.unconfirmed
+        guard !batch.events.isEmpty else { return }
+        let start = ContinuousClock.now
+        try await store.commit(batch, idempotency: records)
+        observer.onCommit(commands, batch.events.count, ContinuousClock.now - start)
+        ledger.confirm()
+        for record in records { recent.insert(record) }
+    }
+
+    private func answer(_ answers: [Answer]) {
+        for answer in answers { answer.letter.answer.resume(returning: answer.result) }
+    }
+
+    // MARK: 4. When a commit fails
+
+    private mutating func recover(from error: StoreError, _ letters: [Mailbox.Letter]) async {
+        switch error {
+        case .conflict, .failed, .full, .corrupt:
+            for letter in letters { await processAlone(letter) }
+        case .unavailable(let reason):
+            logger.error("the database cannot be reached", metadata: ["error": "\(reason)"])
+            answer(letters.map { ($0, .failure(FleetError(storage: error))) })
+        case .outcomeUnknown(let reason):
+            logger.error("the outcome of a commit is unknown", metadata: ["error": "\(reason)"])
+            await reload()
+            answer(letters.map { ($0, .failure(FleetError(storage: error))) })
+        }
+    }
+
+    private mutating func processAlone(_ letter: Mailbox.Letter) async {
+        let start = ledger.savepoint
+        var records: [IdempotencyRecord] = []
+        let decided = decide(letter, &records)
+        do {
+            try await commit(1, records)
+            answer([decided])
+        } catch {
+            ledger.rollBack(to: start)
+            if let twin = await outcomeOfTwin(of: letter.command, after: error) {
+                answer([(letter, twin)])
+                return
+            }
+            if error != .full {
+                logger.error(
+                    "a command could not be committed",
+                    metadata: ["operation": "\(letter.command.operation)", "error": "\(error)"])
+            }
+            answer([(letter, .failure(FleetError(storage: error)))])
+        }
+    }
+
+    /// A key that was taken after all: by a request that the bounded memory of recent keys had forgotten.
+    private func outcomeOfTwin(of command: Command, after error: StoreError) async -> Result<Outcome, FleetError>? {
+        guard case .conflict = error, let claim = command.claim,
+            let record = try? await store.idempotencyRecord(claim.key)
+        else { return nil }
+        return outcome(of: record, for: claim)
+    }
+
+    private mutating func reload() async {
+        do {
+            ledger = try await store.loadLedger()
+        } catch {
+            logger.error("the state could not be read again", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension FleetError {
+    /// What a caller is told when the store did not do it; the details stay in the log.
+    package init(storage error: StoreError) {
+        switch error {
+        case .full: self.init(.storageFull, "There is no space left to store this; nothing was changed.")
+        case .unavailable: self.init(.storageUnavailable, "The database cannot be reached; nothing was changed.")
+        case .outcomeUnknown:
+            self.init(.outcomeUnknown, "Whether this was done is not known; ask again with the same Idempotency-Key.")
+        case .conflict, .corrupt, .failed: self.init(.internalError, "The request could not be carried out.")
+        }
+    }
+}

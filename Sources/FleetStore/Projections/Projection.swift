@@ -1,0 +1,39 @@
+package import FleetDomain
+
+/// Turns what a batch changed into the rows that show it.
+package enum Projection {
+    /// What a row is about; leases are missing because each of their changes is written (see `statements`).
+    private enum Key: Hashable {
+        case federation(Federation.ID)
+        case member(Member.Key)
+        case fleet(Fleet.ID)
+        case resource(Resource.Key)
+        case metric(Metric.ID)
+        case apiKey(APIKey.ID)
+    }
+
+    /// One statement for each entity that changed, with its last state; for leases one for each change, because
+    /// the order in which windows are given up and taken must be the order that the database's guard sees.
+    package static func statements(for changes: [Entity.Change]) -> [SQL] {
+        var seen = Set<Key>(minimumCapacity: changes.count)
+        return changes.reversed().compactMap { change in
+            if case .lease(let lease) = change.new { return Tables.leases.upsert(lease) }
+            guard let (key, statement) = row(of: change.new), seen.insert(key).inserted else { return nil }
+            return statement
+        }
+        .reversed()
+    }
+
+    private static func row(of entity: Entity) -> (Key, SQL)? {
+        switch entity {
+        case .federation(let row): (.federation(row.id), Tables.federations.upsert(row))
+        case .member(let row): (.member(row.key), Tables.members.upsert(row))
+        case .fleet(let row): (.fleet(row.id), Tables.fleets.upsert(row))
+        case .resource(let row): (.resource(row.key), Tables.resources.upsert(row))
+        case .metric(let row): (.metric(row.id), Tables.metrics.upsert(row))
+        case .apiKey(let row): (.apiKey(row.id), Tables.keys.upsert(row))
+        // A crossing is its event alone; leases have been dealt with.
+        case .crossing, .lease: nil
+        }
+    }
+}

@@ -1,0 +1,65 @@
+package import FleetDomain
+
+/// A projection: one row for each record, replaced whole when the record changes.
+package struct Table<Row: Record>: Sendable {
+    package let name: String
+    /// The columns of its primary key, a prefix of the record's fields unless it says otherwise.
+    package let key: [String]
+    private let columns: String
+    private let upsertText: String
+
+    init(_ name: String, key: [String]) {
+        let fields = Row.fields.map(\.description)
+        let updates = fields.filter { !key.contains($0) }.map { "\($0) = excluded.\($0)" }
+        let marks = Array(repeating: "?", count: fields.count).joined(separator: ", ")
+        self.name = name
+        self.key = key
+        columns = fields.joined(separator: ", ")
+        upsertText = """
+            INSERT INTO \(name) (\(fields.joined(separator: ", "))) VALUES (\(marks)) \
+            ON CONFLICT (\(key.joined(separator: ", "))) DO UPDATE SET \(updates.joined(separator: ", "))
+            """
+    }
+
+    func upsert(_ row: Row) -> SQL { SQL("projection.upsert", text: upsertText, values: row.values) }
+
+    /// `SELECT` with every column in the record's order; `alias` stands before each.
+    func select(_ alias: String = "") -> SQL.Fragment {
+        let list = alias.isEmpty ? columns : Row.fields.map { "\(alias).\($0.description)" }.joined(separator: ", ")
+        return SQL.Fragment(trusted: "SELECT \(list) FROM \(name)\(alias.isEmpty ? "" : " AS \(alias)") ")
+    }
+
+    /// The columns with `alias` before each, for a join.
+    func columnList(_ alias: String) -> SQL.Fragment {
+        SQL.Fragment(trusted: Row.fields.map { "\(alias).\($0.description)" }.joined(separator: ", "))
+    }
+
+    /// Reads the columns from `offset` on.
+    func decode(_ row: SQLRow, from offset: Int = 0) throws(StoreError) -> Row {
+        do {
+            return try Row(values: Array(row.values[offset..<min(row.values.count, offset + Row.fields.count)]))
+        } catch {
+            throw StoreError.corrupt("\(name).\(error.field)")
+        }
+    }
+}
+
+/// The tables of the service. Five of the names are the origin's.
+package enum Tables {
+    package static let fleets = Table<Fleet>("fleets", key: ["fleet_id"])
+    package static let resources = Table<Resource>("resources", key: ["fleet_id", "resource_id"])
+    package static let federations = Table<Federation>("fleet_federations", key: ["federation_id"])
+    package static let members = Table<Member>("fleet_federation_members", key: ["federation_id", "fleet_id"])
+    package static let leases = Table<Lease>("resource_sharing", key: ["sharing_id"])
+    package static let metrics = Table<Metric>("coordination_metrics", key: ["metric_id"])
+    package static let keys = Table<APIKey>("api_keys", key: ["key_id"])
+
+    /// Every projection with its key, for a rebuild and its comparison.
+    package static var projections: [(name: String, key: [String])] {
+        [
+            (federations.name, federations.key), (members.name, members.key), (leases.name, leases.key),
+            (metrics.name, metrics.key), (fleets.name, fleets.key), (resources.name, resources.key),
+            (keys.name, keys.key),
+        ]
+    }
+}

@@ -1,0 +1,93 @@
+import FleetDomain
+
+/// The rules of `View`, as SQL: what a reader may not see is filtered out where rows are read, so that pages are
+/// full. A test compares the two over random worlds.
+extension Principal {
+    /// Federations that it coordinates.
+    var coordinatedFederations: SQL.Fragment {
+        var conditions: [SQL.Fragment] = []
+        if roles.contains(.federationCoordinator) || roles.contains(.service) {
+            conditions.append("c.federation_id IN \(list: federations.sorted())")
+        }
+        if roles.contains(.federationCoordinator) { conditions.append("c.created_by = \(subject)") }
+        if roles.contains(.fleetOperator) || roles.contains(.service) {
+            conditions.append(
+                """
+                c.federation_id IN (SELECT k.federation_id FROM fleet_federation_members AS k \
+                WHERE k.fleet_id IN \(list: fleets.sorted()) AND k.role = 'coordinator' AND k.status = 'active')
+                """)
+        }
+        return "SELECT c.federation_id FROM fleet_federations AS c WHERE \(SQL.any(conditions))"
+    }
+
+    /// Federations that it coordinates or in which a fleet of its own is a member, or invited.
+    func seesFederation(_ column: StaticString) -> SQL.Fragment {
+        if holdsEverywhere(.federationRead) { return "1 = 1" }
+        let column = SQL.Fragment(stringLiteral: column)
+        return """
+            (\(column) IN (\(coordinatedFederations)) OR \(column) IN (SELECT o.federation_id \
+            FROM fleet_federation_members AS o WHERE o.fleet_id IN \(list: fleets.sorted()) AND o.status <> 'left'))
+            """
+    }
+
+    /// Memberships, under the alias `m`, that it may see.
+    var seesMember: SQL.Fragment {
+        if holdsEverywhere(.federationRead) { return "m.status <> 'left'" }
+        return """
+            (m.status <> 'left' AND (m.fleet_id IN \(list: fleets.sorted()) \
+            OR m.federation_id IN (\(coordinatedFederations)) OR (\(isOpenlyPresent("m")) \
+            AND m.federation_id IN (SELECT o.federation_id FROM fleet_federation_members AS o \
+            WHERE o.fleet_id IN \(list: fleets.sorted()) AND \(isOpenlyPresent("o"))))))
+            """
+    }
+
+    /// Fleets, under the alias `f`, that it may see.
+    var seesFleet: SQL.Fragment {
+        if holdsEverywhere(.fleetRead) { return "1 = 1" }
+        return """
+            (f.fleet_id IN \(list: fleets.sorted()) OR EXISTS (SELECT 1 FROM fleet_federation_members AS m \
+            JOIN fleet_federations AS d ON d.federation_id = m.federation_id AND d.status <> 'dissolved' \
+            WHERE m.fleet_id = f.fleet_id AND m.status IN ('active', 'suspended', 'leaving') \
+            AND m.isolation_level IN ('none', 'low', 'medium') AND \(seesMember)))
+            """
+    }
+
+    /// Leases, under the alias `s`, that it may see.
+    var seesLease: SQL.Fragment {
+        if holdsEverywhere(.sharingRead) { return "1 = 1" }
+        return """
+            (s.source_fleet_id IN \(list: fleets.sorted()) OR s.target_fleet_id IN \(list: fleets.sorted()) \
+            OR (s.federation_id IN (\(coordinatedFederations)) AND \(isOpen("s.source_fleet_id")) \
+            AND \(isOpen("s.target_fleet_id"))))
+            """
+    }
+
+    private func isOpen(_ fleetColumn: StaticString) -> SQL.Fragment {
+        """
+        EXISTS (SELECT 1 FROM fleet_federation_members AS n WHERE n.federation_id = s.federation_id \
+        AND n.fleet_id = \(SQL.Fragment(stringLiteral: fleetColumn)) AND n.isolation_level = 'none')
+        """
+    }
+
+    private func isOpenlyPresent(_ alias: StaticString) -> SQL.Fragment {
+        let alias = SQL.Fragment(stringLiteral: alias)
+        return """
+            \(alias).status IN ('active', 'suspended', 'leaving') \
+            AND \(alias).isolation_level IN ('none', 'low', 'medium')
+            """
+    }
+}
+
+extension SQL {
+    /// All of the conditions; none is true.
+    static func all(_ conditions: [Fragment]) -> Fragment {
+        guard let first = conditions.first else { return "1 = 1" }
+        return conditions.dropFirst().reduce("(" + first) { $0 + " AND " + $1 } + ")"
+    }
+
+    /// Any of the conditions; none is false.
+    static func any(_ conditions: [Fragment]) -> Fragment {
+        guard let first = conditions.first else { return "1 = 0" }
+        return conditions.dropFirst().reduce("(" + first) { $0 + " OR " + $1 } + ")"
+    }
+}

@@ -1,0 +1,80 @@
+package import FleetDomain
+
+extension Store {
+    package func fleet(_ id: Fleet.ID) async throws(StoreError) -> Fleet? {
+        let row = try await database.find(SQL("fleet.find", Tables.fleets.select() + "WHERE fleet_id = \(id)")).first
+        return try row.map { (row) throws(StoreError) in try Tables.fleets.decode(row) }
+    }
+
+    /// Whether the fleet is sealed in any federation.
+    package func isSealed(_ fleet: Fleet.ID) async throws(StoreError) -> Bool {
+        let rows = try await database.find(
+            SQL(
+                "fleet.is_sealed",
+                """
+                SELECT 1 FROM fleet_federation_members \
+                WHERE fleet_id = \(fleet) AND isolation_level = 'sealed' AND status <> 'left' LIMIT 1
+                """))
+        return !rows.isEmpty
+    }
+
+    /// How much of a fleet the reader may learn.
+    package func disclosure(of owner: Fleet.ID, to reader: Principal) async throws(StoreError) -> Disclosure {
+        if reader.holds(.fleetRead, for: owner) { return .full }
+        let answers = try await database.read([
+            SQL("members.of_fleet", Tables.members.select("m") + "WHERE m.fleet_id = \(owner)"),
+            standingsQuery(reader),
+        ])
+        let memberships = try answers[0].map { (row) throws(StoreError) in try Tables.members.decode(row) }
+        let meetings = reader.meetings(standings: try standings(answers[1]), owner: memberships)
+        return reader.disclosure(of: owner, meetings: meetings)
+    }
+
+    package func fleets(
+        for reader: Principal, after: Fleet.ID?, size: Int
+    ) async throws(StoreError) -> Page<Fleet> {
+        var conditions = [reader.seesFleet]
+        if let after { conditions.append("f.fleet_id > \(after)") }
+        let rows = try await database.read(
+            SQL(
+                "fleets.page",
+                Tables.fleets.select("f") + "WHERE \(SQL.all(conditions)) ORDER BY f.fleet_id LIMIT \(size + 1)"))
+        return Page(found: try rows.map { (row) throws(StoreError) in try Tables.fleets.decode(row) }, size: size)
+    }
+
+    package func resource(_ key: Resource.Key) async throws(StoreError) -> Resource? {
+        let row = try await database.find(
+            SQL(
+                "resource.find",
+                Tables.resources.select() + "WHERE fleet_id = \(key.fleet) AND resource_id = \(key.resource)")
+        ).first
+        return try row.map { (row) throws(StoreError) in try Tables.resources.decode(row) }
+    }
+
+    package func resources(
+        of fleet: Fleet.ID, after: Resource.ID?, size: Int
+    ) async throws(StoreError) -> Page<Resource> {
+        var conditions: [SQL.Fragment] = ["fleet_id = \(fleet)"]
+        if let after { conditions.append("resource_id > \(after)") }
+        let rows = try await database.read(
+            SQL(
+                "resources.page",
+                Tables.resources.select()
+                    + "WHERE \(SQL.all(conditions)) ORDER BY resource_id LIMIT \(size + 1)"))
+        return Page(found: try rows.map { (row) throws(StoreError) in try Tables.resources.decode(row) }, size: size)
+    }
+
+    /// How many a fleet has of each type, retired ones left out.
+    package func resourceCounts(
+        of fleet: Fleet.ID
+    ) async throws(StoreError) -> [(type: ResourceType, capacity: Int64)] {
+        try await database.read(
+            SQL(
+                "resources.counts",
+                """
+                SELECT resource_type, SUM(capacity) FROM resources \
+                WHERE fleet_id = \(fleet) AND status <> 'retired' GROUP BY resource_type ORDER BY resource_type
+                """)
+        ).map { (row) throws(StoreError) in (type: try row.name(0), capacity: try row.integer(1)) }
+    }
+}

@@ -1,0 +1,24 @@
+/// One numbered step of the schema; steps only go forward, and a released one never changes.
+package struct Migration: Sendable {
+    package let version: Int64
+    package let name: String
+    let statements: [String]
+
+    static func all(for dialect: Dialect) -> [Migration] {
+        switch dialect {
+        case .sqlite: [Migration(version: 1, name: "foundation", statements: sqliteFoundation)]
+        // The steps for PostgreSQL come with its backend; until then no database of that dialect is opened.
+        case .postgres: []
+        }
+    }
+}
+
+/// Why a database cannot be used as it is.
+package enum SchemaError: Error, Equatable {
+    /// It was written by a later version of the service.
+    case newer(found: Int64, known: Int64)
+    /// It holds somebody else's tables.
+    case foreign
+    /// Steps are missing and `migrate` was not asked to take them.
+    case behind(found: Int64, known: Int64)
+}

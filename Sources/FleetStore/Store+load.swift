@@ -1,0 +1,30 @@
+package import FleetDomain
+
+extension Store {
+    /// The state as of the last commit, read from the projections: they are committed with the log, and so are
+    /// its snapshot.
+    package func loadLedger() async throws(StoreError) -> Ledger {
+        let end = try await database.read(EventLog.end).first
+        var ledger = Ledger(
+            position: try end?.integer(0) ?? 0,
+            lastTime: try end?.timestamp(1) ?? Timestamp(milliseconds: 0))
+        try await load(Tables.fleets, Entity.fleet, into: &ledger)
+        try await load(Tables.resources, Entity.resource, into: &ledger)
+        try await load(Tables.federations, Entity.federation, into: &ledger)
+        try await load(Tables.members, Entity.member, into: &ledger)
+        try await load(Tables.keys, Entity.apiKey, into: &ledger)
+        try await load(
+            Tables.leases, Entity.lease, into: &ledger,
+            where: "WHERE status IN ('pending', 'granted', 'active', 'revoking', 'overdue')")
+        ledger.resumeDrains()
+        return ledger
+    }
+
+    private func load<Row: Record>(
+        _ table: Table<Row>, _ entity: (Row) -> Entity, into ledger: inout Ledger, where filter: SQL.Fragment = ""
+    ) async throws(StoreError) {
+        for row in try await database.read(SQL("load", table.select() + filter)) {
+            ledger.restore(entity(try table.decode(row)))
+        }
+    }
+}

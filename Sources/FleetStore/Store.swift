@@ -1,0 +1,64 @@
+package import FleetDomain
+
+/// Everything the service keeps, over whatever SQL engine serves it.
+package struct Store: Sendable {
+    package let database: any SQLDatabase
+
+    package init(database: any SQLDatabase) { self.database = database }
+
+    /// Commits what was decided: the events, the rows that show them and the records of keyed requests, as one.
+    ///
+    /// The first event's position is a primary key: two writers on one log cannot both succeed.
+    package func commit(_ batch: Batch, idempotency: [IdempotencyRecord] = []) async throws(StoreError) {
+        var statements = batch.events.map(EventLog.insert)
+        statements += Projection.statements(for: batch.changes)
+        statements += idempotency.flatMap(\.statements)
+        guard !statements.isEmpty else { return }
+        try await database.commit(statements)
+    }
+
+    package func idempotencyRecord(_ key: UInt128) async throws(StoreError) -> IdempotencyRecord? {
+        guard let row = try await database.find(IdempotencyRecord.find(key)).first else { return nil }
+        return try IdempotencyRecord(row)
+    }
+
+    /// Removes up to `limit` records that have outlived their day.
+    package func removeExpiredKeys(now: Timestamp, limit: Int) async throws(StoreError) {
+        try await database.commit([
+            SQL(
+                "idempotency.expire",
+                """
+                DELETE FROM idempotency_keys WHERE key_hash IN (SELECT key_hash FROM idempotency_keys \
+                WHERE at <= \(now - IdempotencyRecord.lifetime) LIMIT \(limit))
+                """)
+        ])
+    }
+
+    /// The position of the last event, or 0.
+    package func endOfLog() async throws(StoreError) -> Int64 {
+        try await database.find(EventLog.end).first?.integer(0) ?? 0
+    }
+
+    /// Events after `position` in order, at most `limit`.
+    package func events(after position: Int64, limit: Int) async throws(StoreError) -> [Event] {
+        try await database.read(EventLog.page(after: position, limit: limit)).map(decode)
+    }
+
+    private func decode(_ row: SQLRow) throws(StoreError) -> Event { try EventLog.decode(row) }
+
+    /// A value that all processes on this database share, made by the first that asks.
+    package func setting(_ name: String, makeIfAbsent make: () -> [UInt8]) async throws(StoreError) -> [UInt8] {
+        let query = SQL("settings.find", "SELECT value FROM service_settings WHERE name = \(name)")
+        if let row = try await database.find(query).first { return try row.bytes(0) }
+        try await database.commit([
+            SQL(
+                "settings.insert",
+                """
+                INSERT INTO service_settings (name, value) VALUES (\(name), \(SQLValue.bytes(make()))) \
+                ON CONFLICT (name) DO NOTHING
+                """)
+        ])
+        guard let row = try await database.find(query).first else { throw StoreError.corrupt("setting \(name)") }
+        return try row.bytes(0)
+    }
+}

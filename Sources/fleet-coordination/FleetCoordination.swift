@@ -1,0 +1,62 @@
+import ArgumentParser
+import FleetStore
+import Foundation
+
+@main
+struct FleetCoordination: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fleet-coordination",
+        abstract: "Federations of fleets, resource sharing across owners, and what came of it.",
+        subcommands: [Serve.self, Migrate.self, Events.self], defaultSubcommand: Serve.self)
+
+    /// Every failure is one line on standard error and an exit code that is not 0.
+    static func main() async {
+        do {
+            var command = try await asyncParseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let error as SettingsError {
+            fail("\(error)")
+        } catch let error as SchemaError {
+            fail(error.remedy)
+        } catch let error as StoreError {
+            fail(error.remedy)
+        } catch {
+            exit(withError: error)
+        }
+    }
+
+    private static func fail(_ message: String) -> Never {
+        FileHandle.standardError.write(Data("fleet-coordination: \(message)\n".utf8))
+        Foundation.exit(1)
+    }
+}
+
+extension SchemaError {
+    /// What is wrong, and what to do.
+    fileprivate var remedy: String {
+        switch self {
+        case .newer(let found, let known):
+            "DATABASE_URL: the schema is at version \(found), this program knows \(known); run a newer program."
+        case .foreign: "DATABASE_URL: the database holds the tables of something else; name an empty one."
+        case .behind(let found, let known):
+            "DATABASE_URL: the schema is at version \(found), not \(known); run 'fleet-coordination migrate' first."
+        }
+    }
+}
+
+extension StoreError {
+    fileprivate var remedy: String {
+        switch self {
+        case .conflict(let constraint): "the database refused a change: \(constraint)."
+        case .full: "no space is left where DATABASE_URL points; free some and start again."
+        case .unavailable(let reason): "DATABASE_URL: \(reason)."
+        case .outcomeUnknown(let reason): "a commit has an unknown outcome: \(reason)."
+        case .corrupt(let reason): "DATABASE_URL: this is not a database of the service, or it is damaged: \(reason)."
+        case .failed(let reason): "the database refused a statement: \(reason)."
+        }
+    }
+}

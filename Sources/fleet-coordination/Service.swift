@@ -1,0 +1,102 @@
+import Crypto
+import FleetDomain
+import FleetHTTP
+import FleetService
+import FleetStore
+import Foundation
+import Hummingbird
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// The running service: the only place that knows every part.
+struct Service {
+    private let settings: Settings
+    private let logger: Logger
+
+    init(_ settings: Settings, logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+    }
+
+    /// Runs until it is told to stop; then finishes what was accepted.
+    func run() async throws {
+        let store = try await Store.open(settings)
+        try await store.migrate(now: Environment.system.now())
+        let metrics = MetricsRegistry()
+        let orchestrator = FederationOrchestrator(
+            store: store, environment: .system, observer: .recording(in: metrics), logger: logger)
+        let issuer = try await issuer()
+        let api = API(
+            store: store, orchestrator: orchestrator, environment: .system,
+            authenticator: .reading(store, tokens: issuer?.verifier, now: Environment.system.now),
+            sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
+            metrics: metrics, requiresIfMatch: settings.requiresIfMatch, callerHash: callerHash())
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [orchestrator] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics),
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
+            try await tasks.waitForAll()
+        }
+        await store.database.close()
+    }
+
+    private func announce(_ key: String) {
+        let text = """
+            Admin API key, shown only now and kept in \(settings.dataDirectory)/admin-api-key:
+            \(key)
+
+            """
+        FileHandle.standardOutput.write(Data(text.utf8))
+    }
+
+    private func servers(_ api: API, _ metrics: MetricsRegistry) -> [any ServiceLifecycle.Service] {
+        let edge = EdgeSettings(
+            requestIDs: RequestIDSource(seed: .random(in: .min ... .max)),
+            log: AccessLog(
+                logger: logger, slowDuration: settings.slowRequest, onFinish: metrics.recordRequest),
+            now: Environment.system.now)
+        var servers = [server(Router.endpoints.map(api.route), edge, settings.port)]
+        if let port = settings.metricsPort { servers.append(server([api.openMetrics], edge, port)) }
+        return servers
+    }
+
+    private func server(_ routes: [Route], _ edge: EdgeSettings, _ port: Int) -> any ServiceLifecycle.Service {
+        let logger = logger
+        return Application(
+            responder: EdgeResponder(routes: routes, settings: edge), server: .edge(edge),
+            configuration: ApplicationConfiguration(address: .hostname(settings.host, port: port), serverName: nil),
+            onServerRunning: { channel in
+                logger.info("listening", metadata: ["address": "\(channel.localAddress?.description ?? "")"])
+            }, logger: logger)
+    }
+
+    private func issuer() async throws -> (source: JWKSSource, verifier: JWTVerifier)? {
+        guard let issuer = settings.issuer else { return nil }
+        let location: JWKSLocation =
+            switch issuer.keys {
+            case .file(let path): .file(path)
+            case .url(let url): .url(url)
+            }
+        do {
+            let source = try await JWKSSource(location, logger: logger)
+            let verifier = JWTVerifier(
+                issuer: issuer.issuer, audience: issuer.audience, keys: source, logger: logger)
+            return (source, verifier)
+        } catch {
+            throw SettingsError("JWT_JWKS_FILE or JWT_JWKS_URL", "cannot be used: \(error)")
+        }
+    }
+
+    /// Principals are logged under a hash with a key of this process, so that a log names nobody.
+    private func callerHash() -> @Sendable (Principal) -> String {
+        let key = SymmetricKey(size: .bits256)
+        return { principal in
+            HMAC<SHA256>.authenticationCode(for: Array(principal.subject.utf8), using: key).prefix(8)
+                .map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        }
+    }
+}

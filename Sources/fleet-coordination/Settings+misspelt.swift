@@ -1,0 +1,27 @@
+extension Settings {
+    /// Variables within two letters of one of ours that are none: most likely a slip.
+    static func misspelt(_ environment: [String: String]) -> [(found: String, meant: String)] {
+        environment.keys.sorted().compactMap { name in
+            guard !variables.contains(name), name.count > 4 else { return nil }
+            let nearest = variables.filter { $0.count > 4 }.map { (distance: distance(name, $0), name: $0) }
+                .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
+            return nearest.flatMap { $0.distance <= 2 ? (name, $0.name) : nil }
+        }
+    }
+
+    /// Levenshtein's edit distance.
+    private static func distance(_ a: String, _ b: String) -> Int {
+        let b = Array(b)
+        var row = Array(0...b.count)
+        for (i, x) in a.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, y) in b.enumerated() {
+                let replaced = diagonal + (x == y ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
+            }
+        }
+        return row[b.count]
+    }
+}

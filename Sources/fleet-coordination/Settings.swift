@@ -1,0 +1,128 @@
+import Foundation
+import Logging
+
+/// What the service is told at its start, by the environment and by flags; a flag wins.
+struct Settings: Sendable {
+    var port = 8080
+    var host = "127.0.0.1"
+    var metricsPort: Int?
+    var databasePath = ""
+    var dataDirectory = "data"
+    var logLevel = Logger.Level.info
+    var slowRequest = Duration.milliseconds(1000)
+    var adminKey: String?
+    var issuer: Issuer?
+    var requiresIfMatch = false
+
+    /// Whose tokens are accepted.
+    struct Issuer: Sendable {
+        enum Keys: Sendable {
+            case file(String)
+            case url(String)
+        }
+
+        let issuer: String
+        let audience: String
+        let keys: Keys
+    }
+
+    /// Every variable that is read; each secret also as `…_FILE`.
+    static let variables = [
+        "PORT", "HOST", "METRICS_PORT", "DATABASE_URL", "DATA_DIR", "LOG_LEVEL", "SLOW_REQUEST_MS", "ADMIN_API_KEY",
+        "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
+    ]
+
+    /// - Throws: `SettingsError` with what to write instead.
+    init(_ environment: [String: String]) throws(SettingsError) {
+        let values = environment.filter { !$0.value.isEmpty }
+        port = try Self.port(values, "PORT") ?? port
+        metricsPort = try Self.port(values, "METRICS_PORT")
+        host = values["HOST"] ?? host
+        dataDirectory = values["DATA_DIR"] ?? dataDirectory
+        databasePath = try Self.databasePath(values["DATABASE_URL"], dataDirectory: dataDirectory)
+        logLevel = try Self.logLevel(values["LOG_LEVEL"]) ?? logLevel
+        slowRequest = try Self.slowRequest(values["SLOW_REQUEST_MS"]) ?? slowRequest
+        adminKey = try Self.secret(values, "ADMIN_API_KEY")
+        issuer = try Self.issuer(values)
+        requiresIfMatch = try Self.flag(values, "REQUIRE_IF_MATCH") ?? requiresIfMatch
+    }
+
+    private static func port(_ values: [String: String], _ name: String) throws(SettingsError) -> Int? {
+        guard let text = values[name] else { return nil }
+        guard let port = Int(text), (1...65_535).contains(port) else {
+            throw SettingsError(name, "is not a port; write a number from 1 to 65535")
+        }
+        return port
+    }
+
+    private static func databasePath(_ url: String?, dataDirectory: String) throws(SettingsError) -> String {
+        guard let url else { return dataDirectory + "/fleet-coordination.db" }
+        guard url.hasPrefix("sqlite://"), url.count > "sqlite://".count else {
+            throw SettingsError("DATABASE_URL", "is not usable; write sqlite://PATH, as in sqlite://data/fleet.db")
+        }
+        return String(url.dropFirst("sqlite://".count))
+    }
+
+    private static func logLevel(_ text: String?) throws(SettingsError) -> Logger.Level? {
+        guard let text else { return nil }
+        guard let level = Logger.Level(rawValue: text.lowercased()) else {
+            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw SettingsError("LOG_LEVEL", "is not a level; write one of \(levels)")
+        }
+        return level
+    }
+
+    private static func slowRequest(_ text: String?) throws(SettingsError) -> Duration? {
+        guard let text else { return nil }
+        guard let milliseconds = Int(text), (1...3_600_000).contains(milliseconds) else {
+            throw SettingsError("SLOW_REQUEST_MS", "is not a number of milliseconds from 1 to 3600000")
+        }
+        return .milliseconds(milliseconds)
+    }
+
+    private static func flag(_ values: [String: String], _ name: String) throws(SettingsError) -> Bool? {
+        switch values[name]?.lowercased() {
+        case nil: return nil
+        case "true", "1": return true
+        case "false", "0": return false
+        default: throw SettingsError(name, "is neither true nor false")
+        }
+    }
+
+    /// A secret given as it is, or by the path of a file that holds it.
+    private static func secret(_ values: [String: String], _ name: String) throws(SettingsError) -> String? {
+        guard let path = values[name + "_FILE"] else { return values[name] }
+        guard values[name] == nil else {
+            throw SettingsError(name, "is given twice; set either \(name) or \(name)_FILE")
+        }
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw SettingsError(name + "_FILE", "names a file that cannot be read")
+        }
+        return text.trimmingCharacters(in: .newlines)
+    }
+
+    private static func issuer(_ values: [String: String]) throws(SettingsError) -> Issuer? {
+        let keys: Issuer.Keys?
+        switch (values["JWT_JWKS_FILE"], values["JWT_JWKS_URL"]) {
+        case (nil, nil): keys = nil
+        case (let path?, nil): keys = .file(path)
+        case (nil, let url?): keys = .url(url)
+        case (_?, _?): throw SettingsError("JWT_JWKS_URL", "and JWT_JWKS_FILE exclude each other; set one of them")
+        }
+        switch (values["JWT_ISSUER"], values["JWT_AUDIENCE"], keys) {
+        case (nil, nil, nil): return nil
+        case (let issuer?, let audience?, let keys?):
+            return Issuer(issuer: issuer, audience: audience, keys: keys)
+        default:
+            throw SettingsError(
+                "JWT_ISSUER", "needs company; set JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_FILE or JWT_JWKS_URL together")
+        }
+    }
+}
+
+/// A value that cannot be used: which variable, and what to write instead.
+struct SettingsError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ variable: String, _ complaint: String) { description = "\(variable) \(complaint)." }
+}
