@@ -1,3 +1,4 @@
+#include "image.h"
 #include "powerloss.h"
 
 #include <errno.h>
@@ -8,21 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define SECTOR 512
-
-/* Bytes of a file, zero beyond what was written. */
-typedef struct {
-    unsigned char *bytes;
-    size_t size, capacity;
-} Image;
-
-/* A write since the last sync; a truncation when data is NULL. */
-typedef struct Change {
-    struct Change *next;
-    size_t offset, size;
-    unsigned char *data;
-} Change;
 
 typedef struct Record {
     struct Record *next;
@@ -44,81 +30,8 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static sqlite3_vfs *real_vfs;
 static sqlite3_vfs vfs;
 static Record *records;
-static uint64_t operations, loss_at, random_state;
+static uint64_t operations, loss_at;
 static int is_lost, sync_fails;
-
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-static uint64_t next_random(void) {
-    uint64_t z = (random_state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static void *checked(void *memory) {
-    if (!memory) abort();
-    return memory;
-}
-
-/* --- Images --- */
-
-static void image_resize(Image *image, size_t size) {
-    if (size > image->capacity) {
-        image->capacity = size * 2;
-        image->bytes = checked(realloc(image->bytes, image->capacity));
-    }
-    if (size > image->size) memset(image->bytes + image->size, 0, size - image->size);
-    image->size = size;
-}
-
-static void image_write(Image *image, size_t offset, const unsigned char *data, size_t size) {
-    if (size == 0) return;
-    if (offset + size > image->size) image_resize(image, offset + size);
-    memcpy(image->bytes + offset, data, size);
-}
-
-static void image_apply(Image *image, const Change *change) {
-    if (change->data) image_write(image, change->offset, change->data, change->size);
-    else image_resize(image, change->offset);
-}
-
-/* Each sector of the change is there, missing, or torn after some of its bytes. A sector's other bytes stay
-   what they were: SQLite counts on that (SQLITE_IOCAP_POWERSAFE_OVERWRITE). */
-static void image_apply_torn(Image *image, const Change *change) {
-    if (!change->data) {
-        if (next_random() & 1) image_apply(image, change);
-        return;
-    }
-    size_t end = change->offset + change->size;
-    for (size_t start = change->offset; start < end;) {
-        size_t stop = (start / SECTOR + 1) * SECTOR;
-        if (stop > end) stop = end;
-        uint64_t choice = next_random() % 8;
-        size_t kept = choice < 4 ? stop - start : choice < 7 ? 0 : next_random() % (stop - start);
-        image_write(image, start, change->data + (start - change->offset), kept);
-        start = stop;
-    }
-}
-
-static void image_load(Image *image, const char *path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    if (fd < 0) return;
-    if (fstat(fd, &status) == 0) {
-        image_resize(image, (size_t)status.st_size);
-        if (pread(fd, image->bytes, image->size, 0) != (ssize_t)image->size) abort();
-    }
-    close(fd);
-}
-
-static int image_store(const Image *image, const char *path) {
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) return errno;
-    int failed = pwrite(fd, image->bytes, image->size, 0) != (ssize_t)image->size;
-    int reason = errno;
-    close(fd);
-    return failed ? (reason ? reason : EIO) : 0;
-}
 
 /* --- Records --- */
 
@@ -372,7 +285,7 @@ void powerloss_arm(uint64_t operations_until_loss, uint64_t seed) {
     records_forget();
     operations = 0;
     loss_at = operations_until_loss;
-    random_state = seed;
+    random_seed(seed);
     is_lost = sync_fails = 0;
     pthread_mutex_unlock(&mutex);
 }

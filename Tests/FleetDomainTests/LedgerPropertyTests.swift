@@ -258,7 +258,7 @@ private enum Transitions {
 }
 
 extension LedgerScenario {
-    /// What the lender's own operator would be answered now; nothing is changed.
+    /// What would be answered now to an operator of both fleets; nothing is changed.
     fileprivate func probe(_ action: LeaseAction, _ lease: Lease) -> LedgerStep {
         probe(lease) { ledger, context throws(FleetError) in try ledger.act(action, on: lease.id, &context) }
     }
@@ -272,7 +272,8 @@ extension LedgerScenario {
     private func probe(_ lease: Lease, _ decide: @escaping LedgerCommand.Decide) -> LedgerStep {
         var copy = ledger
         let context = Context(
-            principal: Self.operatorOf(lease.source), now: now, requestID: "probe", ids: IDSource(seed: 1, random: 1))
+            principal: Self.operatorOf(lease.source, lease.target), now: now, requestID: "probe",
+            ids: IDSource(seed: 1, random: 1))
         return LedgerCommand(name: "probe", context: context, decide: decide).run(on: &copy)
     }
 }

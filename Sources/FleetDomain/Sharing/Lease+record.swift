@@ -3,7 +3,8 @@ extension Lease: Record {
         [
             "sharing_id", "federation_id", "source_fleet_id", "target_fleet_id", "resource_type", "resource_id",
             "quantity", "starts_at", "duration", "ends_at", "ended_at", "priority", "purpose", "reason", "status",
-            "requested_by", "status_reason", "awaiting_return", "fencing_token", "handover", "buffer_seconds", "is_unit",
+            "requested_by", "status_reason", "awaiting_return", "fencing_token", "handover", "buffer_seconds",
+            "is_unit",
             "no_show_after_seconds", "acknowledge_within_seconds", "deadline", "ready_at", "version", "created_at",
             "updated_at",
         ]
@@ -13,7 +14,8 @@ extension Lease: Record {
         [
             .id(id), .id(federation), .name(source), .name(target), .name(resourceType), .name(resource),
             .integer(quantity), .time(startsAt), .integer(duration), .time(endsAt), .time(endedAt), .choice(priority),
-            .text(purpose), .text(reason), .choice(status), .choice(requestedBy), .text(statusReason), .bool(awaitingReturn),
+            .text(purpose), .text(reason), .choice(status), .choice(requestedBy), .text(statusReason),
+            .bool(awaitingReturn),
             .integer(fencingToken), .choice(handover), .integer(buffer), .bool(isUnit), .integer(noShowAfter),
             .integer(acknowledgeWithin), .time(deadline), .time(readyAt), .integer(version), .time(createdAt),
             .time(updatedAt),

@@ -68,7 +68,9 @@ extension Ledger {
         _ lease: Lease, _ reason: String?, _ context: inout Context
     ) throws(FleetError) -> Entity {
         try require(lease, .pending, toBecome: .rejected)
-        return end(lease, .rejected, .sharingRejected, reason ?? (lease.requestedBy == .target ? "rejected_by_lender" : "rejected_by_borrower"), &context)
+        return end(
+            lease, .rejected, .sharingRejected,
+            reason ?? (lease.requestedBy == .target ? "rejected_by_lender" : "rejected_by_borrower"), &context)
     }
 
     private mutating func activate(_ lease: Lease, _ context: inout Context) throws(FleetError) -> Entity {
@@ -202,9 +204,10 @@ extension Ledger {
         let level = isolation(between: lease.source, lease.target, in: lease.federation)
         let isApproved =
             level <= .low || sides.source && sides.target
-            || sides.target && members[Member.Key(federation: lease.federation, fleet: lease.source)]?.rules.contains {
-                $0.approves(lease.target, lease.resourceType, quantity: lease.quantity, duration: duration)
-            } == true
+            || sides.target
+                && members[Member.Key(federation: lease.federation, fleet: lease.source)]?.rules.contains {
+                    $0.approves(lease.target, lease.resourceType, quantity: lease.quantity, duration: duration)
+                } == true
         guard isApproved else { throw FleetError(.consentRequired, "The other side has not agreed to a longer lease.") }
         try requireRoom(for: lease, lasting: duration, sides, now: now)
     }

@@ -13,7 +13,8 @@ extension Resource: Record {
         [
             .name(key.fleet), .name(key.resource), .name(type), .integer(capacity), .json(JSON.object(attributes)),
             .integer(buffer), .choice(handover), .bool(interruptible), .bool(pooled), .choice(onLeaseLoss),
-            .choice(status), .integer(fencingToken), .json(JSON.array(cooling.map(\.json))), .integer(version), .time(createdAt), .time(updatedAt),
+            .choice(status), .integer(fencingToken), .json(JSON.array(cooling.map(\.json))), .integer(version),
+            .time(createdAt), .time(updatedAt),
         ]
     }
 

@@ -72,7 +72,8 @@ extension Resource {
         var next = self
         if lease.isUnit, let token = lease.fencingToken { next.fencingToken = max(fencingToken, token) }
         if wasHeld, lease.status.isFinal, lease.buffer > 0, let endedAt = lease.endedAt {
-            next.cooling = cooling.filter { $0.until > now }
+            next.cooling =
+                cooling.filter { $0.until > now }
                 + [Cooling(until: endedAt + lease.buffer, quantity: lease.quantity)]
         }
         return next == self ? nil : next

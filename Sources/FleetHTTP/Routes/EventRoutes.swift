@@ -27,7 +27,8 @@ enum EventRoutes {
         writer.beginArray()
         for event in events {
             call.view.write(
-                event, standings: facts.standings, sequence: call.api.sealer.text(of: event.position, for: call.principal),
+                event, standings: facts.standings,
+                sequence: call.api.sealer.text(of: event.position, for: call.principal),
                 to: &writer)
         }
         writer.endArray()

@@ -1,0 +1,27 @@
+package import FleetDomain
+
+extension Ledger {
+    /// Where two ledgers differ in what others of the package can see; empty when they are equal.
+    package func differences(from other: Ledger) -> [String] {
+        var differences: [String] = []
+        func compare<Value: Equatable>(_ name: String, _ path: (Ledger) -> Value) {
+            if path(self) != path(other) { differences.append("\(name): \(path(self)) is not \(path(other))") }
+        }
+        compare("fleets", \.fleets)
+        compare("resources", \.resources)
+        compare("federations", \.federations)
+        compare("members", \.members)
+        compare("leases", \.leases)
+        compare("keys", \.keys)
+        compare("calendars", \.calendars)
+        compare("leasesOfMember", \.leasesOfMember)
+        compare("leasesOfResource", \.leasesOfResource)
+        compare("leaseCount", \.leaseCount)
+        compare("fleetsOfFederation", \.fleetsOfFederation)
+        compare("federationsOfFleet", \.federationsOfFleet)
+        compare("possessed", \.possessed)
+        compare("position", \.position)
+        compare("lastTime", \.lastTime)
+        return differences
+    }
+}
