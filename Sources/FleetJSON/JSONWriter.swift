@@ -90,6 +90,9 @@ extension JSONWriter {
         }
     }
 
+    /// Writes a value that a writer has written before: the text is not looked at.
+    package mutating func value(written text: String) { scalar(text) }
+
     private mutating func array(_ elements: [JSON]) {
         beginArray()
         for element in elements { value(element) }

@@ -23,7 +23,7 @@ extension Store {
     private func load<Row: Record>(
         _ table: Table<Row>, _ entity: (Row) -> Entity, into ledger: inout Ledger, where filter: SQL.Fragment = ""
     ) async throws(StoreError) {
-        for row in try await database.read(SQL("load", table.select() + filter)) {
+        for row in try await database.read(SQL("load", table.select + filter)) {
             ledger.restore(entity(try table.decode(row)))
         }
     }

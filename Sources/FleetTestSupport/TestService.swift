@@ -38,7 +38,7 @@ package struct TestService: Sendable {
             store: store, environment: clock.environment, observer: .recording(in: metrics), logger: logger)
         let api = API(
             store: store, orchestrator: orchestrator, environment: clock.environment,
-            authenticator: .reading(store, tokens: tokens, now: { clock.now }),
+            authenticator: .reading(store, orchestrator.committed, tokens: tokens, now: { clock.now }),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
             metrics: metrics, requiresIfMatch: requiresIfMatch, callerHash: { $0.subject })
         let settings = EdgeSettings(

@@ -1,4 +1,3 @@
-import Crypto
 import FleetDomain
 import FleetHTTP
 import FleetService
@@ -29,9 +28,10 @@ struct Service {
         let issuer = try await issuer()
         let api = API(
             store: store, orchestrator: orchestrator, environment: .system,
-            authenticator: .reading(store, tokens: issuer?.verifier, now: Environment.system.now),
+            authenticator: .reading(
+                store, orchestrator.committed, tokens: issuer?.verifier, now: Environment.system.now),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
-            metrics: metrics, requiresIfMatch: settings.requiresIfMatch, callerHash: callerHash())
+            metrics: metrics, requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [orchestrator] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics),
@@ -88,15 +88,6 @@ struct Service {
             return (source, verifier)
         } catch {
             throw SettingsError("JWT_JWKS_FILE or JWT_JWKS_URL", "cannot be used: \(error)")
-        }
-    }
-
-    /// Principals are logged under a hash with a key of this process, so that a log names nobody.
-    private func callerHash() -> @Sendable (Principal) -> String {
-        let key = SymmetricKey(size: .bits256)
-        return { principal in
-            HMAC<SHA256>.authenticationCode(for: Array(principal.subject.utf8), using: key).prefix(8)
-                .map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
         }
     }
 }

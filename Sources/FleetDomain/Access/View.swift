@@ -42,7 +42,7 @@ package struct View: Sendable {
         writer.field("description", federation.description)
         writer.field("status", federation.status.rawValue)
         writer.key("policy")
-        writer.value(federation.policy.json)
+        federation.policy.write(to: &writer)
         if reader.coordinates(standing) { writer.field("membership_epoch", federation.membershipEpoch) }
         writer.field("version", federation.version)
         writer.field("created_at", federation.createdAt.description)

@@ -10,7 +10,7 @@ extension Federation: Record {
 
     package var values: [FieldValue] {
         [
-            .id(id), .text(name), .text(description), .choice(status), .json(policy.json), .integer(membershipEpoch),
+            .id(id), .text(name), .text(description), .choice(status), .json(policy.text), .integer(membershipEpoch),
             .text(createdBy), .integer(version), .time(createdAt), .time(updatedAt),
         ]
     }
@@ -30,38 +30,62 @@ extension Federation: Record {
 }
 
 extension FederationPolicy {
-    package var json: JSON {
-        .object([
-            "default_isolation_level": .string(defaultIsolationLevel.rawValue),
-            "allowed_resource_types": allowedResourceTypes.map { .array($0.map { .string($0.description) }) } ?? .null,
-            "lease_duration_max_seconds": .integer(leaseDurationMax),
-            "booking_horizon_seconds": .integer(bookingHorizon),
-            "on_suspend": .string(onSuspend.rawValue),
-            "approval_timeout_seconds": .integer(approvalTimeout),
-            "acknowledge_deadline_seconds": .integer(acknowledgeDeadline),
-            "no_show_after_seconds": .integer(noShowAfter),
-        ])
+    package func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("default_isolation_level", defaultIsolationLevel.rawValue)
+        writer.key("allowed_resource_types")
+        if let allowedResourceTypes {
+            writer.beginArray()
+            for type in allowedResourceTypes { writer.value(type.description) }
+            writer.endArray()
+        } else {
+            writer.null()
+        }
+        writer.field("lease_duration_max_seconds", leaseDurationMax)
+        writer.field("booking_horizon_seconds", bookingHorizon)
+        writer.field("on_suspend", onSuspend.rawValue)
+        writer.field("approval_timeout_seconds", approvalTimeout)
+        writer.field("acknowledge_deadline_seconds", acknowledgeDeadline)
+        writer.field("no_show_after_seconds", noShowAfter)
+        writer.endObject()
     }
 
+    fileprivate var text: String {
+        var writer = JSONWriter(capacity: 384)
+        write(to: &writer)
+        return writer.string
+    }
+
+    /// Reads what `write` wrote; an absent member has its default.
     package init(json: JSON) throws(RecordError) {
         guard let object = json.objectValue else { throw RecordError(field: "policy") }
         self.init()
-        if let level = object["default_isolation_level"]?.stringValue.flatMap(IsolationLevel.init) {
-            defaultIsolationLevel = level
-        }
-        allowedResourceTypes = object["allowed_resource_types"]?.strings(ResourceType.init)
-        if let rule = object["on_suspend"]?.stringValue.flatMap(SuspensionRule.init) { onSuspend = rule }
-        for (name, path) in FederationPolicy.durations {
-            if let value = object[name]?.integerValue { self[keyPath: path] = value }
+        for member in object.members {
+            switch member.key {
+            case "default_isolation_level": set(&defaultIsolationLevel, member.value)
+            case "allowed_resource_types": allowedResourceTypes = member.value.strings(ResourceType.init)
+            case "on_suspend": set(&onSuspend, member.value)
+            case "lease_duration_max_seconds": set(&leaseDurationMax, member.value)
+            case "booking_horizon_seconds": set(&bookingHorizon, member.value)
+            case "approval_timeout_seconds": set(&approvalTimeout, member.value)
+            case "acknowledge_deadline_seconds": set(&acknowledgeDeadline, member.value)
+            case "no_show_after_seconds": set(&noShowAfter, member.value)
+            default: break
+            }
         }
     }
 
     /// The policy's durations by their names in the API.
-    package static var durations: [(name: String, path: WritableKeyPath<FederationPolicy, Seconds>)] {
-        [
-            ("lease_duration_max_seconds", \.leaseDurationMax), ("booking_horizon_seconds", \.bookingHorizon),
-            ("approval_timeout_seconds", \.approvalTimeout), ("acknowledge_deadline_seconds", \.acknowledgeDeadline),
-            ("no_show_after_seconds", \.noShowAfter),
-        ]
-    }
+    package static let durations = [
+        "lease_duration_max_seconds", "booking_horizon_seconds", "approval_timeout_seconds",
+        "acknowledge_deadline_seconds", "no_show_after_seconds",
+    ]
+}
+
+private func set<Choice: RawRepresentable<String>>(_ value: inout Choice, _ json: JSON) {
+    if let choice = json.stringValue.flatMap(Choice.init) { value = choice }
+}
+
+private func set(_ value: inout Seconds, _ json: JSON) {
+    if let seconds = json.integerValue { value = seconds }
 }

@@ -28,7 +28,7 @@ extension Record {
             case .text(let value): writer.value(value)
             case .id(let value): writer.value(ID<Never>(raw: value).description)
             case .bytes(let value): writer.value(hexadecimal(value))
-            case .json(let text): writer.value((try? JSON.parse(text)) ?? .null)
+            case .json(let text): writer.value(written: text)
             }
         }
         writer.endObject()

@@ -11,13 +11,13 @@ extension API {
 }
 
 extension Authenticator {
-    /// Finds API keys in the store.
+    /// Finds API keys in the store; `committed` tells when they change.
     package static func reading(
-        _ store: Store, tokens: JWTVerifier?, now: @escaping @Sendable () -> Timestamp
+        _ store: Store, _ committed: CommittedLog, tokens: JWTVerifier?, now: @escaping @Sendable () -> Timestamp
     ) -> Authenticator {
         Authenticator(
-            keys: { digest in try await store.key(digest: digest.bytes).map(APIKeyRecord.init) }, jwt: tokens,
-            now: now)
+            keys: { digest in try await store.key(digest: digest.bytes).map(APIKeyRecord.init) },
+            keyGeneration: { committed.keyGeneration }, jwt: tokens, now: now)
     }
 }
 

@@ -54,23 +54,24 @@ extension Schema {
         return object
     }
 
-    private func validate(_ json: JSON, at pointer: String, _ faults: inout [FleetError.Fault]) {
+    /// - Parameter pointer: where the value stands; made only for what is wrong.
+    private func validate(_ json: JSON, at pointer: @autoclosure () -> String, _ faults: inout [FleetError.Fault]) {
         switch (self, json) {
         case (.nullable, .null): break
-        case (.nullable(let schema), _): schema.validate(json, at: pointer, &faults)
-        case (.object(let fields), .object(let object)): validate(object, fields, at: pointer, &faults)
+        case (.nullable(let schema), _): schema.validate(json, at: pointer(), &faults)
+        case (.object(let fields), .object(let object)): validate(object, fields, at: pointer(), &faults)
         case (.array(let element, let limit), .array(let array)):
             if array.count > limit {
-                faults.append(FleetError.Fault(pointer, "too_many", "has more than \(limit) elements"))
+                faults.append(FleetError.Fault(pointer(), "too_many", "has more than \(limit) elements"))
             }
             for (index, value) in array.prefix(limit).enumerated() {
-                element.validate(value, at: "\(pointer)/\(index)", &faults)
+                element.validate(value, at: "\(pointer())/\(index)", &faults)
             }
         case (.attributes(let limit), .object(let object)):
             if object.members.count > limit {
-                faults.append(FleetError.Fault(pointer, "too_many", "has more than \(limit) members"))
+                faults.append(FleetError.Fault(pointer(), "too_many", "has more than \(limit) members"))
             } else if json.text.utf8.count > 8192 {
-                faults.append(FleetError.Fault(pointer, "too_long", "is longer than 8192 bytes"))
+                faults.append(FleetError.Fault(pointer(), "too_long", "is longer than 8192 bytes"))
             }
         case (.boolean, .bool): break
         case (.number, .integer), (.number, .double): break
@@ -78,30 +79,31 @@ extension Schema {
             if !range.contains(value) {
                 faults.append(
                     FleetError.Fault(
-                        pointer, "out_of_range", "is not from \(range.lowerBound) to \(range.upperBound)"))
+                        pointer(), "out_of_range", "is not from \(range.lowerBound) to \(range.upperBound)"))
             }
-        case (_, .string(let text)): validate(text, at: pointer, &faults)
-        default: faults.append(FleetError.Fault(pointer, "wrong_type", "is not \(typeName)"))
+        case (_, .string(let text)): validate(text, at: pointer(), &faults)
+        default: faults.append(FleetError.Fault(pointer(), "wrong_type", "is not \(typeName)"))
         }
     }
 
     private func validate(
-        _ object: JSONObject, _ fields: [Field], at pointer: String, _ faults: inout [FleetError.Fault]
+        _ object: JSONObject, _ fields: [Field], at pointer: @autoclosure () -> String,
+        _ faults: inout [FleetError.Fault]
     ) {
         for member in object.members {
-            let place = "\(pointer)/\(Schema.escaped(member.key))"
             if let field = fields.first(where: { $0.name == member.key }) {
-                field.schema.validate(member.value, at: place, &faults)
+                field.schema.validate(member.value, at: "\(pointer())/\(field.name)", &faults)
             } else {
+                let place = "\(pointer())/\(Schema.escaped(member.key))"
                 faults.append(FleetError.Fault(place, "unknown_field", "is not known here"))
             }
         }
         for field in fields where field.isRequired && object[field.name] == nil {
-            faults.append(FleetError.Fault("\(pointer)/\(field.name)", "required", "is missing"))
+            faults.append(FleetError.Fault("\(pointer())/\(field.name)", "required", "is missing"))
         }
     }
 
-    private func validate(_ text: String, at pointer: String, _ faults: inout [FleetError.Fault]) {
+    private func validate(_ text: String, at pointer: @autoclosure () -> String, _ faults: inout [FleetError.Fault]) {
         let fault: (code: String, detail: String)? =
             switch self {
             case .string(let range): Schema.fault(of: text, range)
@@ -115,7 +117,7 @@ extension Schema {
             case .name, .nameOrAny, .uuid, .timestamp, .choice: nil
             default: ("wrong_type", "is not \(typeName)")
             }
-        if let fault { faults.append(FleetError.Fault(pointer, fault.code, fault.detail)) }
+        if let fault { faults.append(FleetError.Fault(pointer(), fault.code, fault.detail)) }
     }
 
     private static func fault(of text: String, _ range: ClosedRange<Int>) -> (code: String, detail: String)? {

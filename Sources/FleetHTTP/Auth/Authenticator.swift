@@ -21,21 +21,26 @@ package struct APIKeyRecord: Sendable, Equatable {
 
 /// Finds out who sends a request.
 ///
-/// API keys are read anew each time, so that a revocation counts from the next request on.
+/// What was read of an API key is remembered only until any key changes, so that a revocation counts from the next
+/// request on.
 package struct Authenticator: Sendable {
     private let keys: @Sendable (CredentialDigest) async throws -> APIKeyRecord?
+    private let keyGeneration: (@Sendable () -> UInt64)?
+    private let cache = TokenCache()
     private let jwt: JWTVerifier?
     private let now: @Sendable () -> Timestamp
 
     /// - Parameters:
     ///   - keys: Reads a key by its digest. It may throw a `FleetError`; any other error counts as
     ///     `storage_unavailable`.
+    ///   - keyGeneration: Grows before anybody is told that a key was revoked; nil reads every key anew.
     ///   - jwt: nil when no issuer is configured; every token is then an API key.
     package init(
-        keys: @escaping @Sendable (CredentialDigest) async throws -> APIKeyRecord?, jwt: JWTVerifier?,
-        now: @escaping @Sendable () -> Timestamp
+        keys: @escaping @Sendable (CredentialDigest) async throws -> APIKeyRecord?,
+        keyGeneration: (@Sendable () -> UInt64)? = nil, jwt: JWTVerifier?, now: @escaping @Sendable () -> Timestamp
     ) {
         self.keys = keys
+        self.keyGeneration = keyGeneration
         self.jwt = jwt
         self.now = now
     }
@@ -50,10 +55,24 @@ package struct Authenticator: Sendable {
     }
 
     private func principal(forKey presented: [UInt8]) async throws(FleetError) -> Principal {
-        guard let record = try await record(CredentialDigest(of: presented)), !record.revoked,
-            record.expiresAt.map({ now() < $0 }) ?? true
-        else { throw .invalidCredentials }
+        let now = now()
+        guard let keyGeneration else { return try await principal(forKey: presented, at: now).principal }
+        // Taken before the key is read: whatever changes meanwhile makes the entry one of the past.
+        let generation = keyGeneration()
+        let fingerprint = TokenCache.Fingerprint(presented)
+        if let known = cache.principal(for: fingerprint, at: now, generation: generation) { return known }
+        let record = try await principal(forKey: presented, at: now)
+        cache.insert(
+            record.principal, for: fingerprint, at: now, until: record.expiresAt ?? .distantFuture,
+            generation: generation)
         return record.principal
+    }
+
+    private func principal(forKey presented: [UInt8], at now: Timestamp) async throws(FleetError) -> APIKeyRecord {
+        guard let record = try await record(CredentialDigest(of: presented)), !record.revoked,
+            record.expiresAt.map({ now < $0 }) ?? true
+        else { throw .invalidCredentials }
+        return record
     }
 
     private func record(_ digest: CredentialDigest) async throws(FleetError) -> APIKeyRecord? {

@@ -68,13 +68,15 @@ package struct EdgeChannel: HTTPChannelHandler {
     /// request, which would cost a task group of two tasks and a timer each time, and the answer does not wait until
     /// the handler notices.
     package func handle(value: Value, logger: Logger) async {
-        let mark = OverdueMark()
-        await OverdueMark.$current.withValue(mark) {
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await handleHTTP(asyncChannel: value.http, logger: logger) }
-                for await _ in value.overdue {
-                    mark.set()
-                    group.cancelAll()
+        await withTaskExecutorPreference(EventLoopExecutor(value.channel.eventLoop)) {
+            let mark = OverdueMark()
+            await OverdueMark.$current.withValue(mark) {
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask { await handleHTTP(asyncChannel: value.http, logger: logger) }
+                    for await _ in value.overdue {
+                        mark.set()
+                        group.cancelAll()
+                    }
                 }
             }
         }

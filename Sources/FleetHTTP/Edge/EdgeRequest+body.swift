@@ -35,6 +35,8 @@ extension EdgeRequest {
     }
 
     private func checkMediaType() throws {
+        // What nearly every client sends is not looked at any closer.
+        if headers[.contentType] == "application/json", !headers.contains(.contentEncoding) { return }
         let allowed = method == .patch ? ["application/merge-patch+json", "application/json"] : ["application/json"]
         guard let type = headers[.contentType].flatMap({ MediaRange($0[...]) }), type.isUTF8,
             allowed.contains(where: { type.covers($0) == .exactly })

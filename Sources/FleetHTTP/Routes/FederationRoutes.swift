@@ -12,7 +12,7 @@ enum FederationRoutes {
                 "allowed_resource_types", .nullable(.array(.name, atMost: 100)), "Null or absent allows every type."),
             Schema.Field(
                 "on_suspend", .choice(SuspensionRule.self), "Whether running leases end when it is suspended."),
-        ] + FederationPolicy.durations.map { Schema.Field($0.name, .integer(1...31_536_000), "Seconds.") })
+        ] + FederationPolicy.durations.map { Schema.Field($0, .integer(1...31_536_000), "Seconds.") })
 
     static let draft = Schema.object([
         Schema.Field("name", .string(1...100), required: true),

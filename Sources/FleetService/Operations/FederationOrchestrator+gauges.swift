@@ -8,12 +8,10 @@ extension FederationOrchestrator {
     private static let queue = MetricsRegistry.Name("fleet_writer_queue_depth", help: "Commands that wait.")
     private static let position = MetricsRegistry.Name("fleet_log_position", help: "Position of the last event.")
 
-    package typealias Gauge = (name: MetricsRegistry.Name, labels: KeyValuePairs<String, String>, value: Double)
-
     /// What is true now, read between two batches.
-    package func gauges() async -> [Gauge] {
+    package func gauges() async -> [MetricsRegistry.Gauge] {
         let summary = await inspect(LedgerSummary.init)
-        var gauges: [Gauge] = []
+        var gauges: [MetricsRegistry.Gauge] = []
         for status in FederationStatus.allCases {
             gauges.append((Self.federations, ["status": status.rawValue], Double(summary.federations[status] ?? 0)))
         }

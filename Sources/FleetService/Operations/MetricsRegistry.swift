@@ -10,18 +10,54 @@ package final class MetricsRegistry: Sendable {
             self.name = name
             self.help = help
         }
+
+        package static func == (a: Name, b: Name) -> Bool { a.name == b.name }
+        package func hash(into hasher: inout Hasher) { hasher.combine(name) }
+    }
+
+    /// One line of a counter, or one histogram: a name with the values of its labels.
+    ///
+    /// Its text is made when somebody asks for it: it is counted far more often than it is read.
+    private struct Series: Hashable, Comparable {
+        let name: Name
+        let labels: [String]
+        let values: [String]
+
+        init(_ name: Name, _ labels: KeyValuePairs<String, String>) {
+            self.name = name
+            self.labels = labels.map(\.key)
+            values = labels.map(\.value)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(name.name)
+            for value in values { hasher.combine(value) }
+        }
+
+        static func < (a: Series, b: Series) -> Bool { (a.name.name, a.text) < (b.name.name, b.text) }
+
+        var text: String { zip(labels, values).map { "\($0)=\"\(escaped($1))\"" }.joined(separator: ",") }
     }
 
     private struct Histogram {
+        let bounds: [Double]
         var counts: [UInt64]
         var sum = 0.0
-        var count: UInt64 = 0
+
+        init(bounds: [Double]) {
+            self.bounds = bounds
+            counts = Array(repeating: 0, count: bounds.count + 1)
+        }
+
+        mutating func observe(_ value: Double) {
+            counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
+            sum += value
+        }
     }
 
     private struct State {
-        var counters: [Name: [String: Double]] = [:]
-        var histograms: [Name: [String: Histogram]] = [:]
-        var bounds: [Name: [Double]] = [:]
+        var counters: [Series: Double] = [:]
+        var histograms: [Series: Histogram] = [:]
     }
 
     private let state = Mutex(State())
@@ -32,52 +68,40 @@ package final class MetricsRegistry: Sendable {
     package init() {}
 
     package func count(_ name: Name, _ labels: KeyValuePairs<String, String> = [:], by amount: Double = 1) {
-        let key = Self.text(of: labels)
-        state.withLock { $0.counters[name, default: [:]][key, default: 0] += amount }
+        let series = Series(name, labels)
+        state.withLock { $0.counters[series, default: 0] += amount }
     }
 
     package func observe(
         _ name: Name, _ labels: KeyValuePairs<String, String> = [:], _ value: Double,
         bounds: [Double] = latencyBounds
     ) {
-        let key = Self.text(of: labels)
-        let bucket = bounds.firstIndex { value <= $0 } ?? bounds.count
-        state.withLock { state in
-            if state.bounds[name] == nil { state.bounds[name] = bounds }
-            var series = state.histograms[name, default: [:]]
-            state.histograms[name] = nil
-            var histogram = series[key] ?? Histogram(counts: Array(repeating: 0, count: bounds.count + 1))
-            series[key] = nil
-            histogram.counts[bucket] += 1
-            histogram.sum += value
-            histogram.count += 1
-            series[key] = histogram
-            state.histograms[name] = series
-        }
+        let series = Series(name, labels)
+        state.withLock { $0.histograms[series, default: Histogram(bounds: bounds)].observe(value) }
     }
 
-    /// Everything as text; `gauges` are read for the occasion.
-    package func exposition(gauges: [(name: Name, labels: KeyValuePairs<String, String>, value: Double)]) -> String {
+    package typealias Gauge = (name: Name, labels: KeyValuePairs<String, String>, value: Double)
+
+    /// Everything as text; `gauges` are read for the occasion, those of one name together.
+    package func exposition(gauges: [Gauge]) -> String {
+        let (counters, histograms) = state.withLock { ($0.counters, $0.histograms) }
         var text = ""
-        state.withLock { state in
-            for (name, series) in state.counters.sorted(by: { $0.key.name < $1.key.name }) {
-                text += Self.header(name, "counter")
-                for (labels, value) in series.sorted(by: { $0.key < $1.key }) {
-                    text += Self.line(name.name, labels, value)
-                }
-            }
-            for (name, series) in state.histograms.sorted(by: { $0.key.name < $1.key.name }) {
-                text += Self.header(name, "histogram")
-                for (labels, histogram) in series.sorted(by: { $0.key < $1.key }) {
-                    text += Self.lines(name.name, labels, histogram, bounds: state.bounds[name] ?? [])
-                }
-            }
+        var last: Name?
+        func begin(_ name: Name, _ type: String) {
+            if name != last { text += Self.header(name, type) }
+            last = name
         }
-        var lastName: Name?
+        for (series, value) in counters.sorted(by: { $0.key < $1.key }) {
+            begin(series.name, "counter")
+            text += Self.line(series.name.name, series.text, value)
+        }
+        for (series, histogram) in histograms.sorted(by: { $0.key < $1.key }) {
+            begin(series.name, "histogram")
+            text += Self.lines(series.name.name, series.text, histogram)
+        }
         for gauge in gauges {
-            if gauge.name != lastName { text += Self.header(gauge.name, "gauge") }
-            lastName = gauge.name
-            text += Self.line(gauge.name.name, Self.text(of: gauge.labels), gauge.value)
+            begin(gauge.name, "gauge")
+            text += Self.line(gauge.name.name, Series(gauge.name, gauge.labels).text, gauge.value)
         }
         return text
     }
@@ -90,35 +114,33 @@ package final class MetricsRegistry: Sendable {
         "\(name)\(labels.isEmpty ? "" : "{\(labels)}") \(number(value))\n"
     }
 
-    private static func lines(_ name: String, _ labels: String, _ histogram: Histogram, bounds: [Double]) -> String {
+    private static func lines(_ name: String, _ labels: String, _ histogram: Histogram) -> String {
         let separator = labels.isEmpty ? "" : ","
         var text = ""
         var total: UInt64 = 0
         for (index, count) in histogram.counts.enumerated() {
             total += count
-            let bound = index < bounds.count ? number(bounds[index]) : "+Inf"
+            let bound = index < histogram.bounds.count ? number(histogram.bounds[index]) : "+Inf"
             text += "\(name)_bucket{\(labels)\(separator)le=\"\(bound)\"} \(total)\n"
         }
-        return text + line("\(name)_sum", labels, histogram.sum)
-            + line("\(name)_count", labels, Double(histogram.count))
+        return text + line("\(name)_sum", labels, histogram.sum) + line("\(name)_count", labels, Double(total))
     }
 
     private static func number(_ value: Double) -> String {
         value == value.rounded() && abs(value) < 1e15 ? String(Int64(value)) : String(value)
     }
+}
 
-    private static func text(of labels: KeyValuePairs<String, String>) -> String {
-        labels.map { name, value in
-            var escaped = ""
-            for character in value {
-                switch character {
-                case "\\": escaped += "\\\\"
-                case "\"": escaped += "\\\""
-                case "\n": escaped += "\\n"
-                default: escaped.append(character)
-                }
-            }
-            return "\(name)=\"\(escaped)\""
-        }.joined(separator: ",")
+/// A label's value as the format wants it.
+private func escaped(_ value: String) -> String {
+    var text = ""
+    for character in value {
+        switch character {
+        case "\\": text += "\\\\"
+        case "\"": text += "\\\""
+        case "\n": text += "\\n"
+        default: text.append(character)
+        }
     }
+    return text
 }

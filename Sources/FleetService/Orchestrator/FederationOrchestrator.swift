@@ -90,9 +90,9 @@ package final class FederationOrchestrator: Service {
 
     package func run() async throws {
         var writer = Writer(
-            ledger: try await store.loadLedger(), store: store, environment: environment, observer: observer,
-            logger: logger)
-        committed.advance(to: writer.ledger.position)
+            ledger: try await store.loadLedger(), store: store, committed: committed, environment: environment,
+            observer: observer, logger: logger)
+        committed.restart(at: writer.ledger.position)
         loaded.withLock { $0 = true }
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
@@ -115,7 +115,6 @@ package final class FederationOrchestrator: Service {
             let delivery = await mailbox.take(limit: limits.batch)
             let isLast = delivery.isClosed && delivery.letters.isEmpty
             await writer.process(delivery.letters, crossings: crossings, flushCrossings: isLast)
-            committed.advance(to: writer.ledger.position)
             for inspection in delivery.inspections { inspection(writer.ledger) }
             if isLast { return }
         }

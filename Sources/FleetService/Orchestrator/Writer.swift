@@ -9,13 +9,18 @@ struct Writer {
     /// When records that had outlived their day were removed last.
     private var swept = Timestamp(milliseconds: 0)
     private let store: Store
+    private let committed: CommittedLog
     private let environment: Environment
     private let observer: WriterObserver
     private let logger: Logger
 
-    init(ledger: Ledger, store: Store, environment: Environment, observer: WriterObserver, logger: Logger) {
+    init(
+        ledger: Ledger, store: Store, committed: CommittedLog, environment: Environment, observer: WriterObserver,
+        logger: Logger
+    ) {
         self.ledger = ledger
         self.store = store
+        self.committed = committed
         self.environment = environment
         self.observer = observer
         self.logger = logger
@@ -155,6 +160,7 @@ struct Writer {
         guard !batch.events.isEmpty else { return }
         let start = ContinuousClock.now
         try await store.commit(batch, idempotency: records)
+        committed.advance(over: batch)
         observer.onCommit(commands, batch.events.count, ContinuousClock.now - start)
         ledger.confirm()
         for record in records { recent.insert(record) }
@@ -213,6 +219,7 @@ struct Writer {
     private mutating func reload() async {
         do {
             ledger = try await store.loadLedger()
+            committed.restart(at: ledger.position)
         } catch {
             logger.error("the state could not be read again", metadata: ["error": "\(error)"])
         }

@@ -5,16 +5,25 @@ package struct Table<Row: Record>: Sendable {
     package let name: String
     /// The columns of its primary key, a prefix of the record's fields unless it says otherwise.
     package let key: [String]
-    private let columns: String
+    /// `SELECT` with every column in the record's order.
+    let select: SQL.Fragment
+    /// The same with the table's alias before each, for a statement with several tables.
+    let aliasedSelect: SQL.Fragment
+    /// The columns with the alias before each, for a join.
+    let aliasedColumns: SQL.Fragment
     private let upsertText: String
 
-    init(_ name: String, key: [String]) {
+    /// - Parameter alias: what the table is called in statements with several tables.
+    init(_ name: String, as alias: String, key: [String]) {
         let fields = Row.fields.map(\.description)
         let updates = fields.filter { !key.contains($0) }.map { "\($0) = excluded.\($0)" }
         let marks = Array(repeating: "?", count: fields.count).joined(separator: ", ")
         self.name = name
         self.key = key
-        columns = fields.joined(separator: ", ")
+        let aliased = fields.map { "\(alias).\($0)" }.joined(separator: ", ")
+        select = SQL.Fragment(trusted: "SELECT \(fields.joined(separator: ", ")) FROM \(name) ")
+        aliasedSelect = SQL.Fragment(trusted: "SELECT \(aliased) FROM \(name) AS \(alias) ")
+        aliasedColumns = SQL.Fragment(trusted: aliased)
         upsertText = """
             INSERT INTO \(name) (\(fields.joined(separator: ", "))) VALUES (\(marks)) \
             ON CONFLICT (\(key.joined(separator: ", "))) DO UPDATE SET \(updates.joined(separator: ", "))
@@ -22,17 +31,6 @@ package struct Table<Row: Record>: Sendable {
     }
 
     func upsert(_ row: Row) -> SQL { SQL("projection.upsert", text: upsertText, values: row.values) }
-
-    /// `SELECT` with every column in the record's order; `alias` stands before each.
-    func select(_ alias: String = "") -> SQL.Fragment {
-        let list = alias.isEmpty ? columns : Row.fields.map { "\(alias).\($0.description)" }.joined(separator: ", ")
-        return SQL.Fragment(trusted: "SELECT \(list) FROM \(name)\(alias.isEmpty ? "" : " AS \(alias)") ")
-    }
-
-    /// The columns with `alias` before each, for a join.
-    func columnList(_ alias: String) -> SQL.Fragment {
-        SQL.Fragment(trusted: Row.fields.map { "\(alias).\($0.description)" }.joined(separator: ", "))
-    }
 
     /// Reads the columns from `offset` on.
     func decode(_ row: SQLRow, from offset: Int = 0) throws(StoreError) -> Row {
@@ -46,13 +44,13 @@ package struct Table<Row: Record>: Sendable {
 
 /// The tables of the service. Five of the names are the origin's.
 package enum Tables {
-    package static let fleets = Table<Fleet>("fleets", key: ["fleet_id"])
-    package static let resources = Table<Resource>("resources", key: ["fleet_id", "resource_id"])
-    package static let federations = Table<Federation>("fleet_federations", key: ["federation_id"])
-    package static let members = Table<Member>("fleet_federation_members", key: ["federation_id", "fleet_id"])
-    package static let leases = Table<Lease>("resource_sharing", key: ["sharing_id"])
-    package static let metrics = Table<Metric>("coordination_metrics", key: ["metric_id"])
-    package static let keys = Table<APIKey>("api_keys", key: ["key_id"])
+    package static let fleets = Table<Fleet>("fleets", as: "v", key: ["fleet_id"])
+    package static let resources = Table<Resource>("resources", as: "r", key: ["fleet_id", "resource_id"])
+    package static let federations = Table<Federation>("fleet_federations", as: "f", key: ["federation_id"])
+    package static let members = Table<Member>("fleet_federation_members", as: "m", key: ["federation_id", "fleet_id"])
+    package static let leases = Table<Lease>("resource_sharing", as: "s", key: ["sharing_id"])
+    package static let metrics = Table<Metric>("coordination_metrics", as: "c", key: ["metric_id"])
+    package static let keys = Table<APIKey>("api_keys", as: "k", key: ["key_id"])
 
     /// Every projection with its key, for a rebuild and its comparison.
     package static var projections: [(name: String, key: [String])] {

@@ -21,7 +21,7 @@ extension Store {
             SQL(
                 "federation.standing",
                 """
-                SELECT \(Tables.federations.columnList("f")), \(Tables.members.columnList("m")) \
+                SELECT \(Tables.federations.aliasedColumns), \(Tables.members.aliasedColumns) \
                 FROM fleet_federations AS f LEFT JOIN fleet_federation_members AS m \
                 ON m.federation_id = f.federation_id AND m.fleet_id IN \(list: reader.fleets.sorted()) \
                 WHERE f.federation_id = \(id)
@@ -38,7 +38,7 @@ extension Store {
         SQL(
             "federations.standings",
             """
-            SELECT \(Tables.federations.columnList("f")), \(Tables.members.columnList("m")) \
+            SELECT \(Tables.federations.aliasedColumns), \(Tables.members.aliasedColumns) \
             FROM fleet_federations AS f LEFT JOIN fleet_federation_members AS m \
             ON m.federation_id = f.federation_id AND m.fleet_id IN \(list: reader.fleets.sorted()) \
             WHERE f.federation_id IN (\(reader.coordinatedFederations)) \
@@ -78,11 +78,11 @@ extension Store {
         let answers = try await database.read([
             SQL(
                 "federations.page",
-                Tables.federations.select("f")
+                Tables.federations.aliasedSelect
                     + "WHERE \(SQL.all(conditions)) ORDER BY f.federation_id LIMIT \(size + 1)"),
             SQL(
                 "members.own",
-                Tables.members.select("m") + "WHERE m.fleet_id IN \(list: reader.fleets.sorted())"),
+                Tables.members.aliasedSelect + "WHERE m.fleet_id IN \(list: reader.fleets.sorted())"),
         ])
         let members = try answers[1].map { (row) throws(StoreError) in try Tables.members.decode(row) }
         let found = try answers[0].map { (row) throws(StoreError) in
@@ -101,7 +101,7 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "members.page",
-                Tables.members.select("m") + "WHERE \(SQL.all(conditions)) ORDER BY m.fleet_id LIMIT \(size + 1)"))
+                Tables.members.aliasedSelect + "WHERE \(SQL.all(conditions)) ORDER BY m.fleet_id LIMIT \(size + 1)"))
         return Page(
             found: try rows.map { (row) throws(StoreError) in try Tables.members.decode(row) }, size: size)
     }
@@ -111,7 +111,7 @@ extension Store {
         guard !keys.isEmpty else { return [:] }
         let pairs: [SQL.Fragment] = keys.map { "(m.federation_id = \($0.federation) AND m.fleet_id = \($0.fleet))" }
         let rows = try await database.read(
-            SQL("members.of_keys", Tables.members.select("m") + "WHERE \(SQL.any(pairs))"))
+            SQL("members.of_keys", Tables.members.aliasedSelect + "WHERE \(SQL.any(pairs))"))
         let members = try rows.map { (row) throws(StoreError) in try Tables.members.decode(row) }
         return Dictionary(members.map { ($0.key, $0) }) { _, last in last }
     }
@@ -120,7 +120,7 @@ extension Store {
         let row = try await database.find(
             SQL(
                 "member.find",
-                Tables.members.select() + "WHERE federation_id = \(key.federation) AND fleet_id = \(key.fleet)")
+                Tables.members.select + "WHERE federation_id = \(key.federation) AND fleet_id = \(key.fleet)")
         ).first
         return try row.map { (row) throws(StoreError) in try Tables.members.decode(row) }
     }

@@ -2,7 +2,7 @@ package import FleetDomain
 
 extension Store {
     package func fleet(_ id: Fleet.ID) async throws(StoreError) -> Fleet? {
-        let row = try await database.find(SQL("fleet.find", Tables.fleets.select() + "WHERE fleet_id = \(id)")).first
+        let row = try await database.find(SQL("fleet.find", Tables.fleets.select + "WHERE fleet_id = \(id)")).first
         return try row.map { (row) throws(StoreError) in try Tables.fleets.decode(row) }
     }
 
@@ -22,7 +22,7 @@ extension Store {
     package func disclosure(of owner: Fleet.ID, to reader: Principal) async throws(StoreError) -> Disclosure {
         if reader.holds(.fleetRead, for: owner) { return .full }
         let answers = try await database.read([
-            SQL("members.of_fleet", Tables.members.select("m") + "WHERE m.fleet_id = \(owner)"),
+            SQL("members.of_fleet", Tables.members.aliasedSelect + "WHERE m.fleet_id = \(owner)"),
             standingsQuery(reader),
         ])
         let memberships = try answers[0].map { (row) throws(StoreError) in try Tables.members.decode(row) }
@@ -38,7 +38,7 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "fleets.page",
-                Tables.fleets.select("f") + "WHERE \(SQL.all(conditions)) ORDER BY f.fleet_id LIMIT \(size + 1)"))
+                Tables.fleets.aliasedSelect + "WHERE \(SQL.all(conditions)) ORDER BY f.fleet_id LIMIT \(size + 1)"))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.fleets.decode(row) }, size: size)
     }
 
@@ -46,7 +46,7 @@ extension Store {
         let row = try await database.find(
             SQL(
                 "resource.find",
-                Tables.resources.select() + "WHERE fleet_id = \(key.fleet) AND resource_id = \(key.resource)")
+                Tables.resources.select + "WHERE fleet_id = \(key.fleet) AND resource_id = \(key.resource)")
         ).first
         return try row.map { (row) throws(StoreError) in try Tables.resources.decode(row) }
     }
@@ -59,7 +59,7 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "resources.page",
-                Tables.resources.select()
+                Tables.resources.select
                     + "WHERE \(SQL.all(conditions)) ORDER BY resource_id LIMIT \(size + 1)"))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.resources.decode(row) }, size: size)
     }

@@ -4,7 +4,7 @@ extension Store {
     /// The unrevoked key that the digest of a presented credential belongs to.
     package func key(digest: [UInt8]) async throws(StoreError) -> APIKey? {
         let row = try await database.find(
-            SQL("key.find", Tables.keys.select() + "WHERE digest = \(SQLValue.bytes(digest)) AND revoked_at IS NULL")
+            SQL("key.find", Tables.keys.select + "WHERE digest = \(SQLValue.bytes(digest)) AND revoked_at IS NULL")
         ).first
         return try row.map { (row) throws(StoreError) in try Tables.keys.decode(row) }
     }
@@ -18,7 +18,7 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "keys.page",
-                Tables.keys.select() + "WHERE \(SQL.all(conditions)) ORDER BY key_id LIMIT \(size + 1)"))
+                Tables.keys.select + "WHERE \(SQL.all(conditions)) ORDER BY key_id LIMIT \(size + 1)"))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.keys.decode(row) }, size: size)
     }
 }

@@ -17,7 +17,7 @@ package struct LeaseFilter: Sendable {
 
 extension Store {
     package func lease(_ id: Lease.ID) async throws(StoreError) -> Lease? {
-        let row = try await database.find(SQL("lease.find", Tables.leases.select() + "WHERE sharing_id = \(id)")).first
+        let row = try await database.find(SQL("lease.find", Tables.leases.select + "WHERE sharing_id = \(id)")).first
         return try row.map { (row) throws(StoreError) in try Tables.leases.decode(row) }
     }
 
@@ -38,7 +38,7 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "leases.page",
-                Tables.leases.select("s") + "WHERE \(SQL.all(conditions)) ORDER BY s.sharing_id LIMIT \(size + 1)"))
+                Tables.leases.aliasedSelect + "WHERE \(SQL.all(conditions)) ORDER BY s.sharing_id LIMIT \(size + 1)"))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.leases.decode(row) }, size: size)
     }
 
@@ -61,7 +61,7 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "leases.calendar",
-                Tables.leases.select("s")
+                Tables.leases.aliasedSelect
                     + "WHERE \(SQL.all(conditions)) ORDER BY s.starts_at, s.sharing_id LIMIT \(size + 1)"))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.leases.decode(row) }, size: size)
     }

@@ -25,7 +25,7 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "metrics.page",
-                Tables.metrics.select() + "WHERE \(SQL.all(conditions)) ORDER BY metric_id LIMIT \(size + 1)"))
+                Tables.metrics.select + "WHERE \(SQL.all(conditions)) ORDER BY metric_id LIMIT \(size + 1)"))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.metrics.decode(row) }, size: size)
     }
 }

@@ -95,7 +95,7 @@ extension Migration {
             version INTEGER NOT NULL,
             created_at INTEGER NOT NULL,
             updated_at INTEGER NOT NULL
-        ) STRICT
+        ) STRICT, WITHOUT ROWID
         """,
         """
         CREATE TABLE fleet_federation_members (
@@ -148,7 +148,7 @@ extension Migration {
             version INTEGER NOT NULL,
             created_at INTEGER NOT NULL,
             updated_at INTEGER NOT NULL
-        ) STRICT
+        ) STRICT, WITHOUT ROWID
         """,
         "CREATE INDEX resource_sharing_by_source ON resource_sharing (source_fleet_id, sharing_id)",
         "CREATE INDEX resource_sharing_by_target ON resource_sharing (target_fleet_id, sharing_id)",
@@ -180,7 +180,7 @@ extension Migration {
             metric_value REAL NOT NULL,
             metric_unit TEXT NOT NULL,
             calculated_at INTEGER NOT NULL
-        ) STRICT
+        ) STRICT, WITHOUT ROWID
         """,
         "CREATE INDEX coordination_metrics_by_federation ON coordination_metrics (federation_id, calculated_at)",
         """
@@ -193,7 +193,7 @@ extension Migration {
             message_type TEXT NOT NULL,
             status TEXT NOT NULL,
             created_at INTEGER NOT NULL
-        ) STRICT
+        ) STRICT, WITHOUT ROWID
         """,
         """
         CREATE TABLE api_keys (
