@@ -45,11 +45,19 @@ struct AuthJWKSetTests {
         }
     }
 
+    @Test("leaves out the keys for encryption that issuers publish beside the others")
+    func encryptionKeys() async throws {
+        let (ec, rsa) = (try issuer.jwk(.es256), try issuer.jwk(.rs256))
+        let set = try await Self.load(#"{"kid":"a","use":"enc",\#(rsa)},{"kid":"b","use":"sig",\#(ec)}"#)
+        #expect(set.keys.keys.sorted() == ["b"])
+        #expect(await Self.refusal(#""use":"enc",\#(ec)"#) == "the key set has no key for signatures")
+    }
+
     @Test("is refused for a key that could do anything but check signatures")
     func otherUses() async throws {
         let (ec, rsa) = (try issuer.jwk(.es256), try issuer.jwk(.rs256))
         let refused = [
-            #""use":"enc",\#(ec)"#, #""use":"",\#(ec)"#, #""use":null,\#(ec)"#, #""kty":"oct","k":"AAAA""#,
+            #""use":"",\#(ec)"#, #""use":null,\#(ec)"#, #""kty":"oct","k":"AAAA""#,
             #""kty":"oct","alg":"HS256","k":"AAAA""#, #""d":"AAAA",\#(ec)"#, #""d":"AAAA",\#(rsa)"#,
             #""k":"AAAA",\#(ec)"#, #""p":"AAAA",\#(rsa)"#, #""oth":[],\#(rsa)"#,
         ]

@@ -2,8 +2,9 @@ import FleetJSON
 
 /// The keys of one issuer by their `kid` (RFC 7517), read strictly.
 ///
-/// **Invariant:** every key has exactly one algorithm, is public, and only checks signatures. A set with one key that
-/// breaks this is refused whole, as nobody looks for the key that was silently left out.
+/// **Invariant:** every key has exactly one algorithm, is public, and only checks signatures. A key that says that it is
+/// for encryption is none of ours; a set with any other key that breaks this is refused whole, as nobody looks for the
+/// key that was silently left out.
 package struct JWKSet: Sendable {
     package let keys: [String: VerificationKey]
 
@@ -24,9 +25,11 @@ package struct JWKSet: Sendable {
             guard let jwk = entry.objectValue, let id = jwk["kid"]?.stringValue, JWTGate.isKeyID(id) else {
                 throw JWKSError("key \(index) of the key set has no usable kid")
             }
+            if jwk["use"]?.stringValue == "enc" { continue }
             guard keys[id] == nil else { throw JWKSError("the kid \"\(id)\" occurs twice in the key set") }
             keys[id] = try await VerificationKey(id: id, jwk: jwk)
         }
+        guard !keys.isEmpty else { throw JWKSError("the key set has no key for signatures") }
         self.keys = keys
     }
 }
