@@ -70,5 +70,5 @@ extension AccessLog.Entry {
     }
 
     /// To three decimals.
-    private var milliseconds: Double { Double(duration / .microseconds(1)) / 1000 }
+    private var milliseconds: Double { (duration / .microseconds(1)).rounded() / 1000 }
 }
