@@ -49,7 +49,10 @@ test-integration: ## Test the built program from outside
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter IntegrationTests
 
 .PHONY: test-load
-test-load: build ## Measure the release build under load
+test-load: build ## Measure the release build under load; PROFILE=1 also says where the time goes
+	@scripts/install-dependencies load
+	@$(if $(PROFILE),scripts/install-dependencies profile)
+	swift build -c release --product LoadBaseline
 	scripts/test-load
 
 .PHONY: test-slow
