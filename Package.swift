@@ -8,6 +8,9 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+// Links in a fraction of the time. The tests are one program, so one of their targets says it for all.
+let lld: [LinkerSetting] = [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]
+
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -68,7 +71,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: strict, linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
+            swiftSettings: strict, linkerSettings: lld),
 
         .target(
             name: "FleetTestSupport",
@@ -79,7 +82,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "LoadBaseline", dependencies: [hummingbird, logging], path: "Tests/LoadBaseline",
-            swiftSettings: strict, linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
+            swiftSettings: strict, linkerSettings: lld),
         .target(name: "CPowerLossVFS", dependencies: ["CSQLite"]),
         .testTarget(name: "FleetJSONTests", dependencies: ["FleetJSON"], swiftSettings: strict),
         .testTarget(
@@ -111,6 +114,6 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests", dependencies: ["FleetJSON", "FleetTestSupport", httpClient, nio, nioHTTP, posix],
             swiftSettings: strict),
-        .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+        .testTarget(name: "ArchitectureTests", swiftSettings: strict, linkerSettings: lld),
     ]
 )
