@@ -59,8 +59,11 @@ package enum OpenAPI {
         return .object(operation)
     }
 
+    /// Outside the base path a path may end like one below it: both have metrics.
     private static func operationID(_ endpoint: Endpoint) -> String {
-        let path = endpoint.path.replacing(API.base, with: "").split(whereSeparator: { "/{}-.".contains($0) })
+        let isBased = endpoint.path.hasPrefix(API.base)
+        let named = isBased ? String(endpoint.path.dropFirst(API.base.count)) : "service" + endpoint.path
+        let path = named.split(whereSeparator: { "/{}-.".contains($0) })
         return ([endpoint.method.rawValue.lowercased()] + path.map(String.init)).joined(separator: "_")
     }
 
@@ -105,6 +108,8 @@ package enum OpenAPI {
                 ]
             } else if endpoint.path == "/metrics" {
                 response["content"] = ["text/plain": ["schema": ["type": .string("string")]]]
+            } else if endpoint.path == "/openapi.json" {
+                response["content"] = ["application/json": ["schema": ["type": .string("object")]]]
             }
             responses["\(answer.status)"] = .object(response)
         }

@@ -7,16 +7,26 @@ enum OpenAPISchemas {
         var schemas = JSONObject()
         for (name, fields) in objects { schemas[name] = object(fields) }
         for (name, member, element) in lists {
-            schemas[name] = [
-                "type": .string("object"),
-                "properties": .object([
-                    member: ["type": .string("array"), "items": ["$ref": .string("#/components/schemas/\(element)")]],
-                    "next_page_token": Schema.string(1...1024).openAPI,
-                ]),
-                "required": .array([.string(member)]),
-            ]
+            schemas[name] = list(of: member, element, also: ["next_page_token": Schema.string(1...1024).openAPI])
         }
+        // For who may not know the resources, how many there are of each type.
+        schemas["ResourceList"] = list(
+            of: "resources", "Resource",
+            also: ["next_page_token": Schema.string(1...1024).openAPI, "counts": array(of: "ResourceCount")])
+        schemas["EventList"] = list(of: "events", "Event", also: ["next_after": Schema.string(1...512).openAPI])
         return schemas
+    }
+
+    private static func list(of member: String, _ element: String, also others: JSONObject) -> JSON {
+        var properties = others
+        properties[member] = array(of: element)
+        return [
+            "type": .string("object"), "properties": .object(properties), "required": .array([.string(member)]),
+        ]
+    }
+
+    private static func array(of element: String) -> JSON {
+        ["type": .string("array"), "items": ["$ref": .string("#/components/schemas/\(element)")]]
     }
 
     private typealias Field = (name: String, schema: Schema, isAlways: Bool)
@@ -67,6 +77,7 @@ enum OpenAPISchemas {
                 ("updated_at", .timestamp, true),
             ]
         ),
+        ("ResourceCount", [("resource_type", .name, true), ("quantity", quantity, true)]),
         (
             "CalendarEntry",
             [
@@ -145,16 +156,18 @@ enum OpenAPISchemas {
                 ("instance", text, false), ("code", .choice(ErrorCode.allCases.map(\.rawValue)), true),
                 ("request_id", text, true), ("retryable", .boolean, true),
                 ("errors", .array(.attributes(atMost: 3), atMost: 10_000), false),
-                ("explanation", .attributes(atMost: 16), false),
+                ("explanation", .attributes(atMost: 16), false), ("live_leases", quantity, false),
+                ("federation_ids", .array(.uuid, atMost: 10_000), false),
+                ("sharing_status", .choice(LeaseStatus.self), false),
             ]
         ),
     ]
 
     private static let lists: [(String, String, String)] = [
         ("FederationList", "federations", "Federation"), ("MemberList", "members", "Member"),
-        ("FleetList", "fleets", "Fleet"), ("ResourceList", "resources", "Resource"),
+        ("FleetList", "fleets", "Fleet"),
         ("Calendar", "entries", "CalendarEntry"), ("ResourceSharingList", "resource_sharing", "ResourceSharing"),
-        ("MetricList", "metrics", "Metric"), ("EventList", "events", "Event"),
+        ("MetricList", "metrics", "Metric"),
         ("AuditList", "audit_records", "AuditRecord"), ("APIKeyList", "api_keys", "APIKey"),
     ]
 

@@ -11,7 +11,7 @@ package struct IdempotencyRecord: Sendable, Equatable {
     package let key: UInt128
     /// Half a SHA-256 of the body and the query.
     package let fingerprint: UInt128
-    /// The first event of the effect.
+    /// The event of the effect that the answer is rendered from.
     package let position: Int64
     package let at: Timestamp
     /// Whether a record of the same key, older than a day, makes room for this one.

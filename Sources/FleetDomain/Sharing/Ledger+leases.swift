@@ -352,7 +352,7 @@ extension FleetError {
             lease.status.isFinal || lease.status == .granted || resolvesHold ? .alreadyResolved : .invalidTransition
         var error = FleetError(
             code, "A lease that is \(lease.status.rawValue) cannot become \(next.rawValue).")
-        error.details["status"] = .text(lease.status.rawValue)
+        error.details["sharing_status"] = .text(lease.status.rawValue)
         return error
     }
 }

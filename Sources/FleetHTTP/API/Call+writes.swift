@@ -28,7 +28,7 @@ struct Write: Sendable {
 
     /// Names the operation in metrics.
     let operation: String
-    /// What the answer is about: among the events of the effect, the last of this kind.
+    /// What the answer is about.
     let kind: Entity.Kind
     /// The object that `If-Match` speaks of; nil for what does not exist before.
     var target: (@Sendable (Ledger) throws(FleetError) -> Entity)?
@@ -125,18 +125,14 @@ extension Call {
         return hash.finalize().prefix(16).reduce(0) { $0 << 8 | UInt128($1) }
     }
 
-    /// More events than any single command records before the one that its answer is about.
-    private static let replayScan = 64
-
-    /// Renders the answer again from the events of the effect, if the caller may still see what it is about.
+    /// Renders the answer again from its event, if the caller may still see what it is about.
     private func replay(_ write: Write, _ position: Int64) async throws -> Response {
         let events = try await stored { () throws(StoreError) in
-            try await api.store.events(after: position - 1, limit: Self.replayScan)
+            try await api.store.events(after: position - 1, limit: 1)
         }
-        guard let first = events.first,
-            let event = events.prefix(while: { $0.requestID == first.requestID && $0.actor == first.actor })
-                .last(where: { $0.entity.kind == write.kind })
-        else { throw FleetError(.internalError, "The earlier answer cannot be found.") }
+        guard let event = events.first, event.entity.kind == write.kind else {
+            throw FleetError(.internalError, "The earlier answer cannot be found.")
+        }
         var decision = Decision(event.entity)
         if case .federation(let federation) = event.entity {
             decision.standing = try await stored { () throws(StoreError) in

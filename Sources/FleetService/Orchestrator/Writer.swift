@@ -126,7 +126,8 @@ struct Writer {
             if let claim = command.claim, !command.dryRun, ledger.position > start.position {
                 records.append(
                     IdempotencyRecord(
-                        key: claim.key, fingerprint: claim.fingerprint, position: start.position + 1, at: context.now,
+                        key: claim.key, fingerprint: claim.fingerprint,
+                        position: positionOfAnswer(decision, after: start.position), at: context.now,
                         replacesExpired: claim.replacesExpired))
             }
             return (letter, .success(.decided(decision, position: ledger.position)))
@@ -134,6 +135,15 @@ struct Writer {
             ledger.rollBack(to: start)
             return (letter, .failure(error))
         }
+    }
+
+    /// The last event of what the answer is about: a decision may go on to change other objects of the same kind.
+    private func positionOfAnswer(_ decision: Decision, after start: Int64) -> Int64 {
+        let event = ledger.unconfirmed.events.last { event in
+            event.position > start && event.entity.kind == decision.entity?.kind
+                && event.entity.subject == decision.entity?.subject
+        }
+        return event?.position ?? ledger.position
     }
 
     /// The outcome of an earlier request with the same key, if there was one.
