@@ -68,7 +68,9 @@ enum OperationRoutes {
         return try call.answer(writer.bytes, isObject: false)
     }
 
+    /// The measurements count what everybody does, so only those who may see everything get them.
     static func metrics(_ call: Call) async throws -> Response {
+        guard call.principal.holdsEverywhere(.metricsRead) else { throw FleetError.denied(.metricsRead) }
         try call.request.negotiate("text/plain")
         return await exposition(call.api)
     }
