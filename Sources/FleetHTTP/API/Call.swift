@@ -31,7 +31,7 @@ package struct Call: Sendable {
         for parameter in endpoint.allParameters {
             guard let text = query[parameter.name] else { continue }
             let json: JSON =
-                if case .integer = parameter.schema { Int64(text).map(JSON.integer) ?? .string(text) } else {
+                if case .integer = parameter.schema { wholeNumber(text).map(JSON.integer) ?? .string(text) } else {
                     .string(text)
                 }
             do throws(FleetError) {
@@ -141,4 +141,9 @@ package struct Call: Sendable {
             type, by: principal, towards: owner, action: action.rawValue, object: path,
             requestID: request.identity.requestID, dryRun: isDryRun)
     }
+}
+
+/// Decimal digits alone; `Int64` takes a plus sign too.
+func wholeNumber(_ text: String) -> Int64? {
+    text.utf8.allSatisfy { (48...57).contains($0) } ? Int64(text) : nil
 }

@@ -58,7 +58,7 @@ extension Sealer {
     /// - Throws: `invalid_position`.
     package func position(_ text: String, for reader: Principal) throws(FleetError) -> Int64 {
         let plain = reader.holdsEverywhere(.eventRead) ? text : open(text, for: Self.positionPurpose)
-        guard let position = plain.flatMap(Int64.init), position >= 0 else {
+        guard let position = plain.flatMap(wholeNumber) else {
             throw FleetError(.invalidPosition, "This is not a position that you were given.")
         }
         return position
