@@ -44,7 +44,7 @@ package struct Table<Row: Record>: Sendable {
 
 /// The tables of the service. Five of the names are the origin's.
 package enum Tables {
-    package static let fleets = Table<Fleet>("fleets", as: "v", key: ["fleet_id"])
+    package static let fleets = Table<Fleet>("fleets", as: "f", key: ["fleet_id"])
     package static let resources = Table<Resource>("resources", as: "r", key: ["fleet_id", "resource_id"])
     package static let federations = Table<Federation>("fleet_federations", as: "f", key: ["federation_id"])
     package static let members = Table<Member>("fleet_federation_members", as: "m", key: ["federation_id", "fleet_id"])
