@@ -138,6 +138,10 @@ extension Call {
             decision.standing = try await stored { () throws(StoreError) in
                 try await api.store.standing(of: principal, in: federation.id)
             }
+            // Of one version, what is stored knows the epoch that members have raised since.
+            if let stored = decision.standing?.federation, stored.version == federation.version {
+                decision.entity = .federation(stored)
+            }
         }
         try await requireStillVisible(event.entity)
         decision.obligations = await api.orchestrator.inspect { ledger in write.obligations(event.entity, ledger) }
@@ -149,7 +153,8 @@ extension Call {
     private func requireStillVisible(_ entity: Entity) async throws {
         let principal = principal
         let isVisible = await api.orchestrator.inspect { ledger in ledger.isVisible(entity, to: principal) }
-        guard isVisible else { throw FleetError.denied(.federationRead) }
+        guard !isVisible else { return }
+        if case .permission(let permission) = endpoint.access { throw FleetError.denied(permission) }
     }
 
     // MARK: The answer
