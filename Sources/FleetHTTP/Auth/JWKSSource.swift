@@ -50,12 +50,15 @@ package final class JWKSSource: Service {
 
     /// The snapshot that has this key, after another reading when it is unknown and one is due; else nil.
     package func snapshot(having keyID: String, at now: Timestamp) async -> Snapshot? {
-        let known = current
-        if known.set.keys[keyID] != nil { return known }
-        guard mayRefreshForUnknownKey(at: now) else { return nil }
-        await refresh()
-        let read = current
-        return read.set.keys[keyID] == nil ? nil : read
+        if let known = snapshotIfKnown(keyID) { return known }
+        if mayRefreshForUnknownKey(at: now) { await refresh() }
+        // Looked at again in any case: another reading may have ended since.
+        return snapshotIfKnown(keyID)
+    }
+
+    private func snapshotIfKnown(_ keyID: String) -> Snapshot? {
+        let snapshot = current
+        return snapshot.set.keys[keyID] == nil ? nil : snapshot
     }
 
     /// Reads the source again, or waits for the reading that is under way.
