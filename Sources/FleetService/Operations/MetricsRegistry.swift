@@ -133,13 +133,14 @@ package final class MetricsRegistry: Sendable {
 
 /// A label's value as the format wants it.
 private func escaped(_ value: String) -> String {
+    // By scalars: a character may be a quote or a line's end together with something else.
     var text = ""
-    for character in value {
-        switch character {
+    for scalar in value.unicodeScalars {
+        switch scalar {
         case "\\": text += "\\\\"
         case "\"": text += "\\\""
         case "\n": text += "\\n"
-        default: text.append(character)
+        default: text.unicodeScalars.append(scalar)
         }
     }
     return text
