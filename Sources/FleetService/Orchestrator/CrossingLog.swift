@@ -56,7 +56,8 @@ final class CrossingLog: Sendable {
             var entries: [Entry] = []
             for (key, fold) in folds {
                 let isOver = all || key.minute < minute
-                if fold.count > 0, fold.isFirst || isOver {
+                guard isOver || fold.isFirst else { continue }
+                if fold.count > 0 {
                     entries.append(
                         Entry(
                             type: key.type,
