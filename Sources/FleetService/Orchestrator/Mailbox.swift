@@ -63,11 +63,12 @@ final class Mailbox: Sendable {
         poke()
     }
 
-    /// Waits for a poke, then gives up to `limit` letters and whatever else waits.
+    /// Waits for a poke, then gives up to `limit` letters and whatever else waits. A closed mailbox makes nobody
+    /// wait: its reader has to learn that it is empty.
     func take(limit: Int) async -> Delivery {
         await withCheckedContinuation { continuation in
             let isReady = state.withLock { state in
-                if state.isPoked || !state.delivery.letters.isEmpty { return true }
+                if state.isPoked || state.delivery.isClosed || !state.delivery.letters.isEmpty { return true }
                 state.reader = continuation
                 return false
             }
