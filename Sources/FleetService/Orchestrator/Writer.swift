@@ -5,6 +5,9 @@ import Logging
 /// Decides and commits, one batch after the other.
 struct Writer {
     private(set) var ledger: Ledger
+    /// Whether the log may hold more than the ledger does: the outcome of a commit is unknown, and the state could
+    /// not be read again yet. Nothing is decided on it.
+    private var isStale = false
     private var recent = RecentKeys()
     /// When records that had outlived their day were removed last.
     private var swept = Timestamp(milliseconds: 0)
@@ -36,7 +39,9 @@ struct Writer {
     /// 4. if the commit failed, take everything back and commit one command at a time, so that whatever cannot be
     ///    committed fails alone.
     mutating func process(_ letters: [Mailbox.Letter], crossings: CrossingLog, flushCrossings: Bool) async {
+        guard await isCurrent() else { return answer(letters.map(unread)) }
         let start = await recordTime()
+        guard !isStale else { return answer(letters.map(unread)) }
         let entries = crossings.due(at: now, all: flushCrossings)
         record(entries)
         drain()
@@ -47,7 +52,9 @@ struct Writer {
             answer(answers)
         } catch {
             ledger.rollBack(to: start)
-            crossings.putBack(entries)
+            if case .outcomeUnknown = error { await reload() }
+            // If the commit did happen, the crossings are in the log, and belong there once.
+            if ledger.position == start.position { crossings.putBack(entries) }
             await recover(from: error, letters)
         }
         await sweep()
@@ -84,6 +91,7 @@ struct Writer {
             } catch {
                 ledger.rollBack(to: start)
                 logger.error("what time changed could not be committed", metadata: ["error": "\(error)"])
+                if case .outcomeUnknown = error { await reload() }
                 return ledger.savepoint
             }
         }
@@ -191,12 +199,12 @@ struct Writer {
             answer(letters.map { ($0, .failure(FleetError(storage: error))) })
         case .outcomeUnknown(let reason):
             logger.error("the outcome of a commit is unknown", metadata: ["error": "\(reason)"])
-            await reload()
             answer(letters.map { ($0, .failure(FleetError(storage: error))) })
         }
     }
 
     private mutating func processAlone(_ letter: Mailbox.Letter) async {
+        guard await isCurrent() else { return answer([unread(letter)]) }
         let start = ledger.savepoint
         var records: [IdempotencyRecord] = []
         let decided = decide(letter, &records)
@@ -214,6 +222,7 @@ struct Writer {
                     "a command could not be committed",
                     metadata: ["operation": "\(letter.command.operation)", "error": "\(error)"])
             }
+            if case .outcomeUnknown = error { await reload() }
             answer([(letter, .failure(FleetError(storage: error)))])
         }
     }
@@ -226,10 +235,22 @@ struct Writer {
         return outcome(of: record, for: claim)
     }
 
+    /// Whether the ledger is what the log says; reads it again if that was not known.
+    private mutating func isCurrent() async -> Bool {
+        if isStale { await reload() }
+        return !isStale
+    }
+
+    private func unread(_ letter: Mailbox.Letter) -> Answer {
+        (letter, .failure(FleetError(storage: .unavailable("the state could not be read again"))))
+    }
+
     private mutating func reload() async {
+        isStale = true
         do {
             ledger = try await store.loadLedger()
             committed.restart(at: ledger.position)
+            isStale = false
         } catch {
             logger.error("the state could not be read again", metadata: ["error": "\(error)"])
         }
