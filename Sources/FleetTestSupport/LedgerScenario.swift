@@ -73,6 +73,9 @@ package struct LedgerScenario: Sendable {
         ledger.confirm()
         return step
     }
+
+    /// Goes on from `other`, in which the commands were run instead of here.
+    package mutating func goOn(from other: Ledger) { ledger = other }
 }
 
 /// The name that `text` spells.

@@ -2,7 +2,6 @@ import FleetHTTP
 import FleetJSON
 import FleetStore
 import FleetTestSupport
-import Foundation
 import SQLiteBackend
 import Synchronization
 import Testing
@@ -55,7 +54,7 @@ struct ApiOutcomeTests {
         }
     }
 
-    private static let seeds: UInt64 = ProcessInfo.processInfo.environment["FLEET_SLOW"] == nil ? 3 : 60
+    private static let seeds = Effort.seeds(3, slow: 60)
 
     @Test(
         "Invariant 10: under any faults, a client that repeats each request until it is answered has each effect once")

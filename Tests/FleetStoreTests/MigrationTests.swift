@@ -4,12 +4,98 @@ import FleetTestSupport
 import SQLiteBackend
 import Testing
 
-@Suite struct MigrationTests {
-    @Test func aFreshDatabaseTakesEveryStepOnce() async throws {
+@Suite("The schema")
+struct MigrationTests {
+    private let now = VirtualClock.start
+
+    @Test("A fresh database takes every step once")
+    func idempotent() async throws {
         let store = Store(database: try await SQLiteDatabase.openInMemory())
-        #expect(try await store.migrate(now: VirtualClock.start).map(\.version) == [1])
-        #expect(try await store.migrate(now: VirtualClock.start).isEmpty)
+        #expect(try await store.migrate(now: now).map(\.version) == [1])
+        #expect(try await store.migrate(now: now + 60).isEmpty)
         try await store.requireCurrentSchema()
+        let rows = try await store.database.read(
+            SQL("test.steps", "SELECT version, applied_at FROM fleet_schema_migrations"))
+        #expect(rows == [SQLRow([.integer(1), .integer(now.milliseconds)])])
         await store.database.close()
+    }
+
+    @Test("A migrated file is known when it is opened again, and keeps what it holds")
+    func reopened() async throws {
+        let file = try ScratchFile()
+        let first = Store(database: try await file.open())
+        try await first.migrate(now: now)
+        let kept = try await first.setting("kept") { [1, 2, 3] }
+        await first.database.close()
+
+        let second = Store(database: try await file.open())
+        #expect(try await second.migrate(now: now).isEmpty)
+        try await second.requireCurrentSchema()
+        #expect(try await second.setting("kept") { [9] } == kept)
+        await second.database.close()
+    }
+
+    @Test("The five tables of the origin are there under their names")
+    func originTables() async throws {
+        let store = try await Store.inMemory()
+        let tables = try await tables(of: store)
+        for table in [
+            "fleet_federations", "fleet_federation_members", "resource_sharing", "coordination_metrics",
+            "communication_logs",
+        ] {
+            #expect(tables.contains(table), "\(table)")
+        }
+        await store.database.close()
+    }
+
+    @Test("A database that nobody migrated is behind, and nothing is written to it")
+    func behind() async throws {
+        let store = Store(database: try await SQLiteDatabase.openInMemory())
+        await #expect(throws: SchemaError.behind(found: 0, known: 1)) { try await store.requireCurrentSchema() }
+        #expect(try await tables(of: store) == [])
+        await store.database.close()
+    }
+
+    @Test("A database of a later version is refused")
+    func newer() async throws {
+        let store = try await Store.inMemory()
+        try await store.database.commit([
+            SQL("test.newer", "INSERT INTO fleet_schema_migrations VALUES (99, 'of the future', 0)")
+        ])
+        let before = try await tables(of: store)
+        await #expect(throws: SchemaError.newer(found: 99, known: 1)) { try await store.migrate(now: now) }
+        await #expect(throws: SchemaError.newer(found: 99, known: 1)) { try await store.requireCurrentSchema() }
+        #expect(try await tables(of: store) == before)
+        await store.database.close()
+    }
+
+    @Test("A database with somebody else's tables is refused, and nothing is written to it")
+    func foreign() async throws {
+        let store = Store(database: try await SQLiteDatabase.openInMemory())
+        try await store.database.commit([SQL("test.foreign", "CREATE TABLE customers (id BIGINT PRIMARY KEY)")])
+        await #expect(throws: SchemaError.foreign) { try await store.migrate(now: now) }
+        await #expect(throws: SchemaError.foreign) { try await store.requireCurrentSchema() }
+        #expect(try await tables(of: store) == ["customers"])
+        await store.database.close()
+    }
+
+    @Test("A step that fails half-way leaves nothing behind, and the next try takes it")
+    func failedStep() async throws {
+        let inner = try await SQLiteDatabase.openInMemory()
+        let database = FaultyDatabase(inner)
+        let store = Store(database: database)
+        // What is no table does not make the database foreign, but stands in the way of one.
+        try await inner.commit([SQL("test.view", "CREATE VIEW api_keys AS SELECT 1 AS one")])
+        await #expect(throws: StoreError.self) { try await store.migrate(now: now) }
+        #expect(try await tables(of: store) == [])
+        try await inner.commit([SQL("test.view", "DROP VIEW api_keys")])
+        #expect(try await store.migrate(now: now).map(\.version) == [1])
+        await database.close()
+    }
+
+    private func tables(of store: Store) async throws -> [String] {
+        try await store.database.read(
+            SQL("test.tables", "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        ).map { row in try row.text(0) }.filter { !$0.hasPrefix("sqlite_") }
     }
 }

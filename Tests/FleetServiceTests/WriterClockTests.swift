@@ -1,0 +1,135 @@
+import FleetDomain
+import FleetService
+import FleetStore
+import FleetTestSupport
+import Testing
+
+@Suite("The writer's clock")
+struct WriterClockTests {
+    private static let leases = 600
+
+    @Test("What time changes at once is committed in slices of 256")
+    func slices() async throws {
+        try await RunningWriter.run { writer in
+            try await writer.book(Self.leases)
+            let booked = writer.commits.all.count
+            writer.clock.advance(by: 3600)
+            await writer.orchestrator.tick()
+            #expect(writer.commits.all[booked...].map(\.events) == [256, 256, 88])
+            #expect(writer.commits.all[booked...].allSatisfy { $0.commands == 0 })
+            #expect(await writer.statuses() == [.active: Self.leases])
+            writer.clock.advance(by: 3600)
+            await writer.orchestrator.tick()
+            #expect(await writer.statuses() == [:])
+            try await writer.expectSound()
+        }
+    }
+
+    @Test("A command is decided on what time has made true, and committed with the last slice")
+    func commandAfterTime() async throws {
+        try await RunningWriter.run { writer in
+            try await writer.book(300)
+            let booked = writer.commits.all.count
+            writer.clock.advance(by: 3600)
+            #expect(await writer.submit(.register("later")).code == nil)
+            #expect(writer.commits.all[booked...].map(\.events) == [256, 45])
+            #expect(try await writer.log().last?.type == .fleetRegistered)
+        }
+    }
+
+    @Test("An intent that touches many leases is drained in slices of 256")
+    func drain() async throws {
+        try await RunningWriter.run { writer in
+            let federation = try await writer.book(Self.leases)
+            let booked = writer.commits.all.count
+            let answer = await writer.submit(
+                .admin("federation.delete") { ledger, context throws(FleetError) in
+                    try ledger.delete(federation, force: true, &context)
+                })
+            #expect(answer.code == nil)
+            for _ in 0..<3 { await writer.orchestrator.tick() }
+            let ended = try await writer.log().count { $0.type == .sharingRevoked }
+            #expect(ended == Self.leases)
+            #expect(writer.commits.all[booked...].allSatisfy { $0.events <= leaseSlice + 8 })
+            #expect(await writer.statuses() == [:])
+            try await writer.expectSound()
+        }
+    }
+
+    @Test("A slice that cannot be committed is taken back and recorded later, whatever the failure was")
+    func failedSlice() async throws {
+        for error in [StoreError.full, .unavailable("gone"), .outcomeUnknown("lost"), .failed("no")] {
+            for happened in error == .outcomeUnknown("lost") ? [false, true] : [false] {
+                try await RunningWriter.run { writer in
+                    try await writer.book(Self.leases)
+                    if happened { writer.database.loseSuccess() } else { writer.database.failNext(with: error) }
+                    writer.clock.advance(by: 3600)
+                    for _ in 0..<3 { await writer.orchestrator.tick() }
+                    #expect(await writer.submit(.register("later")).code == nil, "\(error)")
+                    #expect(await writer.statuses() == [.active: Self.leases], "\(error)")
+                    let begun = try await writer.log().count { $0.type == .sharingActivated }
+                    #expect(begun == Self.leases, "\(error)")
+                    try await writer.expectSound("\(error), happened: \(happened)")
+                }
+            }
+        }
+    }
+
+    @Test("Time does not run backwards: an event is never earlier than the one before it")
+    func monotonic() async throws {
+        try await RunningWriter.run { writer in
+            _ = await writer.submit(.register("a"))
+            writer.clock.advance(by: 100)
+            _ = await writer.submit(.register("b"))
+            writer.clock.advance(by: -500)
+            _ = await writer.submit(.register("c"))
+            let times = try await writer.log().map(\.at)
+            #expect(times == times.sorted())
+            #expect(times.last == VirtualClock.start + 100)
+        }
+    }
+}
+
+extension RunningWriter {
+    /// Books `count` leases of a pool, from one hour to two hours from now.
+    @discardableResult
+    fileprivate func book(_ count: Int) async throws -> Federation.ID {
+        let (lender, borrower): (Fleet.ID, Fleet.ID) = (name("lender"), name("borrower"))
+        let pool = Resource.Key(fleet: lender, resource: name("pool"))
+        let start = clock.now + 3600
+        let answer = await submit(
+            .admin("world") { ledger, context throws(FleetError) in
+                for fleet in [lender, borrower] {
+                    _ = try ledger.register(FleetDraft(id: fleet, name: "Fleet", organization: "Org"), &context)
+                }
+                var draft = ResourceDraft(key: pool, type: name("charger"))
+                draft.capacity = Int64(count)
+                _ = try ledger.register(draft, &context)
+                return try ledger.create(
+                    FederationDraft(name: "Federation", description: "", policy: FederationPolicy()), &context)
+            })
+        guard case .federation(let federation)? = answer.decision?.entity else { throw Overdue(what: "a federation") }
+        let booked = await submit(
+            .admin("book") { ledger, context throws(FleetError) in
+                for fleet in [lender, borrower] {
+                    let member = MemberDraft(fleet: fleet, isolationLevel: .low, resourceSharing: true)
+                    _ = try ledger.add(member, to: federation.id, &context)
+                }
+                for _ in 0..<count {
+                    _ = try ledger.request(
+                        SharingRequest(
+                            source: lender, target: borrower, resourceType: name("charger"), resource: pool.resource,
+                            duration: 3600, federation: federation.id, startsAt: start), &context)
+                }
+                return nil
+            })
+        #expect(booked.code == nil)
+        return federation.id
+    }
+
+    /// How many live leases there are of each status.
+    fileprivate func statuses() async -> [LeaseStatus: Int] {
+        await orchestrator.inspect { ledger in ledger.leases.values.reduce(into: [:]) { $0[$1.status, default: 0] += 1 }
+        }
+    }
+}
