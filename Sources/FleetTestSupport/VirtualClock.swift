@@ -19,6 +19,9 @@ package final class VirtualClock: Sendable {
 
     package func advance(by seconds: Seconds) { time.withLock { $0 = $0 + seconds } }
 
+    /// Has the random numbers begin anew, so that what follows makes the same ids whatever came before.
+    package func reseed(_ seed: UInt64) { self.seed.withLock { $0 = seed } }
+
     /// An environment on this clock, whose ticks are the test's to ask for.
     package var environment: Environment {
         Environment(

@@ -152,7 +152,8 @@ enum SharingRoutes {
     ) async throws -> Response {
         do {
             return try await step()
-        } catch let error as FleetError where error.code == .sharingNotFound {
+        } catch let error as FleetError where error.code == .sharingNotFound && error.crossed == nil {
+            // A live lease that is hidden has been refused, and noted, already.
             let lease = try await lease(id, call)
             guard lease.status == next else { throw FleetError.resolved(lease, toBecome: next ?? lease.status) }
             return try call.object { call.view.write(lease, to: &$0) }

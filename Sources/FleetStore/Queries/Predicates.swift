@@ -3,14 +3,15 @@ import FleetDomain
 /// The rules of `View`, as SQL: what a reader may not see is filtered out where rows are read, so that pages are
 /// full. A test compares the two over random worlds.
 extension Principal {
-    /// Federations that it coordinates.
-    var coordinatedFederations: SQL.Fragment {
+    /// Federations that it coordinates under `permission`; nil is under any.
+    func coordinatedFederations(_ permission: Permission?) -> SQL.Fragment {
+        let isService = roles.contains(.service) && permission.map(scopes.contains) ?? true
         var conditions: [SQL.Fragment] = []
-        if roles.contains(.federationCoordinator) || roles.contains(.service) {
+        if roles.contains(.federationCoordinator) || isService {
             conditions.append("c.federation_id IN \(list: federations.sorted())")
         }
         if roles.contains(.federationCoordinator) { conditions.append("c.created_by = \(subject)") }
-        if roles.contains(.fleetOperator) || roles.contains(.service) {
+        if roles.contains(.fleetOperator) || isService {
             conditions.append(
                 """
                 c.federation_id IN (SELECT k.federation_id FROM fleet_federation_members AS k \
@@ -25,7 +26,7 @@ extension Principal {
         if holdsEverywhere(.federationRead) { return "1 = 1" }
         let column = SQL.Fragment(stringLiteral: column)
         return """
-            (\(column) IN (\(coordinatedFederations)) OR \(column) IN (SELECT o.federation_id \
+            (\(column) IN (\(coordinatedFederations(.federationRead))) OR \(column) IN (SELECT o.federation_id \
             FROM fleet_federation_members AS o WHERE o.fleet_id IN \(list: fleets.sorted()) AND o.status <> 'left'))
             """
     }
@@ -35,7 +36,7 @@ extension Principal {
         if holdsEverywhere(.federationRead) { return "m.status <> 'left'" }
         return """
             (m.status <> 'left' AND (m.fleet_id IN \(list: fleets.sorted()) \
-            OR m.federation_id IN (\(coordinatedFederations)) OR (\(isOpenlyPresent("m")) \
+            OR m.federation_id IN (\(coordinatedFederations(.federationRead))) OR (\(isOpenlyPresent("m")) \
             AND m.federation_id IN (SELECT o.federation_id FROM fleet_federation_members AS o \
             WHERE o.fleet_id IN \(list: fleets.sorted()) AND \(isOpenlyPresent("o"))))))
             """
@@ -45,7 +46,7 @@ extension Principal {
     var seesFleet: SQL.Fragment {
         if holdsEverywhere(.fleetRead) { return "1 = 1" }
         return """
-            (f.fleet_id IN \(list: fleets.sorted()) OR EXISTS (SELECT 1 FROM fleet_federation_members AS m \
+            (f.fleet_id IN \(list: fleets(under: .fleetRead)) OR EXISTS (SELECT 1 FROM fleet_federation_members AS m \
             JOIN fleet_federations AS d ON d.federation_id = m.federation_id AND d.status <> 'dissolved' \
             WHERE m.fleet_id = f.fleet_id AND m.status IN ('active', 'suspended', 'leaving') \
             AND m.isolation_level IN ('none', 'low', 'medium') AND \(seesMember)))
@@ -55,11 +56,17 @@ extension Principal {
     /// Leases, under the alias `s`, that it may see.
     var seesLease: SQL.Fragment {
         if holdsEverywhere(.sharingRead) { return "1 = 1" }
+        let own = fleets(under: .sharingRead)
         return """
-            (s.source_fleet_id IN \(list: fleets.sorted()) OR s.target_fleet_id IN \(list: fleets.sorted()) \
-            OR (s.federation_id IN (\(coordinatedFederations)) AND \(isOpen("s.source_fleet_id")) \
+            (s.source_fleet_id IN \(list: own) OR s.target_fleet_id IN \(list: own) \
+            OR (s.federation_id IN (\(coordinatedFederations(.sharingRead))) AND \(isOpen("s.source_fleet_id")) \
             AND \(isOpen("s.target_fleet_id"))))
             """
+    }
+
+    /// The fleets in whose name it may do this.
+    private func fleets(under permission: Permission) -> [Fleet.ID] {
+        fleets.filter { holds(permission, for: $0) }.sorted()
     }
 
     private func isOpen(_ fleetColumn: StaticString) -> SQL.Fragment {

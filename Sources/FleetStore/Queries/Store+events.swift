@@ -54,9 +54,11 @@ extension Store {
     private static func audience(
         of reader: Principal, _ standings: [Federation.ID: Standing]
     ) -> SQL.Fragment? {
+        let coordinated = standings.values.filter {
+            reader.holds(.eventRead, coordinating: $0) || reader.holds(.auditRead, coordinating: $0)
+        }
         let names =
-            reader.fleets.map(\.description).sorted()
-            + standings.values.filter(reader.coordinates).map(\.federation.id.description).sorted()
+            reader.fleets.map(\.description).sorted() + coordinated.map(\.federation.id.description).sorted()
         guard names.count <= 32 else { return nil }
         let conditions: [SQL.Fragment] = names.map { "audience LIKE \("%\"\($0)\"%")" }
         return SQL.any(conditions + ["actor = \(reader.subject)"])

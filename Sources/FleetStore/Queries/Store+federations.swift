@@ -41,7 +41,7 @@ extension Store {
             SELECT \(Tables.federations.aliasedColumns), \(Tables.members.aliasedColumns) \
             FROM fleet_federations AS f LEFT JOIN fleet_federation_members AS m \
             ON m.federation_id = f.federation_id AND m.fleet_id IN \(list: reader.fleets.sorted()) \
-            WHERE f.federation_id IN (\(reader.coordinatedFederations)) \
+            WHERE f.federation_id IN (\(reader.coordinatedFederations(nil))) \
             OR f.federation_id IN (SELECT o.federation_id FROM fleet_federation_members AS o \
             WHERE o.fleet_id IN \(list: reader.fleets.sorted()) AND o.status <> 'left')
             """)

@@ -15,7 +15,8 @@ extension Store {
         for reader: Principal, _ filter: MetricFilter, after: Metric.ID?, size: Int
     ) async throws(StoreError) -> Page<Metric> {
         var conditions: [SQL.Fragment] = [
-            reader.holdsEverywhere(.metricsRead) ? "1 = 1" : "federation_id IN (\(reader.coordinatedFederations))"
+            reader.holdsEverywhere(.metricsRead)
+                ? "1 = 1" : "federation_id IN (\(reader.coordinatedFederations(.metricsRead)))"
         ]
         if let federation = filter.federation { conditions.append("federation_id = \(federation)") }
         if let type = filter.type { conditions.append("metric_type = \(type)") }
