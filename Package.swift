@@ -112,7 +112,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["FleetJSON", "FleetTestSupport", httpClient, nio, nioHTTP, posix],
+            name: "IntegrationTests",
+            dependencies: ["FleetJSON", "FleetTestSupport", "CSQLite", httpClient, nio, nioHTTP, posix],
             swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict, linkerSettings: lld),
     ]

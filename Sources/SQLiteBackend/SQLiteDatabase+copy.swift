@@ -14,7 +14,11 @@ extension SQLiteDatabase {
         // All pages in one step: one read transaction, so one instant.
         let code = sqlite3_backup_step(backup, -1)
         sqlite3_backup_finish(backup)
-        guard code == SQLITE_DONE else { throw .failed("the copy ended with code \(code)") }
+        guard code == SQLITE_DONE else {
+            throw .sqlite(
+                code: code, message: String(cString: sqlite3_errstr(code)), errno: sqlite3_system_errno(to),
+                statement: "sqlite.copy")
+        }
     }
 
     private static func handle(_ path: String, _ flags: Int32) throws(StoreError) -> OpaquePointer {
@@ -22,7 +26,7 @@ extension SQLiteDatabase {
         let code = sqlite3_open_v2(path, &handle, flags, nil)
         guard code == SQLITE_OK, let handle else {
             sqlite3_close_v2(handle)
-            throw .unavailable("\(path) cannot be opened: code \(code)")
+            throw .unavailable("\(path) cannot be opened: \(String(cString: sqlite3_errstr(code)))")
         }
         sqlite3_busy_timeout(handle, 5000)
         return handle

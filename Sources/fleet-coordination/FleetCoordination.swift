@@ -7,6 +7,7 @@ struct FleetCoordination: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fleet-coordination",
         abstract: "Federations of fleets, resource sharing across owners, and what came of it.",
+        version: "0.1.0",
         subcommands: [Serve.self, Migrate.self, Events.self], defaultSubcommand: Serve.self)
 
     /// Every failure is one line on standard error and an exit code that is not 0.

@@ -32,15 +32,14 @@ struct Service {
                 store, orchestrator.committed, tokens: issuer?.verifier, now: Environment.system.now),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
             metrics: metrics, requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text)
+        let services: [any ServiceLifecycle.Service] =
+            [orchestrator] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
+        // Also when one of them fails, the others finish what they accepted.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [orchestrator] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics),
+                services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
-            try await tasks.waitForAll()
-        }
+        try await group.run()
         await store.database.close()
     }
 
@@ -59,12 +58,21 @@ struct Service {
             log: AccessLog(
                 logger: logger, slowDuration: settings.slowRequest, onFinish: metrics.recordRequest),
             now: Environment.system.now)
-        var servers = [server(Router.endpoints.map(api.route), edge, settings.port)]
-        if let port = settings.metricsPort { servers.append(server([api.openMetrics], edge, port)) }
+        let orchestrator = api.orchestrator
+        var main = server(Router.endpoints.map(api.route), edge, settings.port)
+        // Whoever reaches the service finds the administrator's key in force.
+        main.beforeServerStarts {
+            if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
+        }
+        var servers = [Listener(variable: "PORT", port: settings.port, host: settings.host, server: main)]
+        if let port = settings.metricsPort {
+            let metrics = server([api.openMetrics], edge, port)
+            servers.append(Listener(variable: "METRICS_PORT", port: port, host: settings.host, server: metrics))
+        }
         return servers
     }
 
-    private func server(_ routes: [Route], _ edge: EdgeSettings, _ port: Int) -> any ServiceLifecycle.Service {
+    private func server(_ routes: [Route], _ edge: EdgeSettings, _ port: Int) -> Application<EdgeResponder> {
         let logger = logger
         return Application(
             responder: EdgeResponder(routes: routes, settings: edge), server: .edge(edge),

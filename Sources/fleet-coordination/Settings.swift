@@ -1,3 +1,4 @@
+import FleetHTTP
 import Foundation
 import Logging
 
@@ -10,7 +11,8 @@ struct Settings: Sendable {
     var dataDirectory = "data"
     var logLevel = Logger.Level.info
     var slowRequest = Duration.milliseconds(1000)
-    var adminKey: String?
+    /// Of the administrator's key; the key itself is not kept.
+    var adminKey: CredentialDigest?
     var issuer: Issuer?
     var requiresIfMatch = false
 
@@ -37,12 +39,13 @@ struct Settings: Sendable {
         let values = environment.filter { !$0.value.isEmpty }
         port = try Self.port(values, "PORT") ?? port
         metricsPort = try Self.port(values, "METRICS_PORT")
+        guard metricsPort != port else { throw SettingsError("METRICS_PORT", "equals PORT; write another port") }
         host = values["HOST"] ?? host
         dataDirectory = values["DATA_DIR"] ?? dataDirectory
         databasePath = try Self.databasePath(values["DATABASE_URL"], dataDirectory: dataDirectory)
         logLevel = try Self.logLevel(values["LOG_LEVEL"]) ?? logLevel
         slowRequest = try Self.slowRequest(values["SLOW_REQUEST_MS"]) ?? slowRequest
-        adminKey = try Self.secret(values, "ADMIN_API_KEY")
+        adminKey = try Self.adminKey(values)
         issuer = try Self.issuer(values)
         requiresIfMatch = try Self.flag(values, "REQUIRE_IF_MATCH") ?? requiresIfMatch
     }
@@ -75,7 +78,7 @@ struct Settings: Sendable {
     private static func slowRequest(_ text: String?) throws(SettingsError) -> Duration? {
         guard let text else { return nil }
         guard let milliseconds = Int(text), (1...3_600_000).contains(milliseconds) else {
-            throw SettingsError("SLOW_REQUEST_MS", "is not a number of milliseconds from 1 to 3600000")
+            throw SettingsError("SLOW_REQUEST_MS", "is not usable; write a number of milliseconds from 1 to 3600000")
         }
         return .milliseconds(milliseconds)
     }
@@ -85,8 +88,16 @@ struct Settings: Sendable {
         case nil: return nil
         case "true", "1": return true
         case "false", "0": return false
-        default: throw SettingsError(name, "is neither true nor false")
+        default: throw SettingsError(name, "is not usable; write true or false")
         }
+    }
+
+    private static func adminKey(_ values: [String: String]) throws(SettingsError) -> CredentialDigest? {
+        guard let key = try secret(values, "ADMIN_API_KEY") else { return nil }
+        guard let digest = APIKeyToken.digest(ofArbitraryKey: key) else {
+            throw SettingsError("ADMIN_API_KEY", "is not usable; write 32 to 256 visible ASCII characters")
+        }
+        return digest
     }
 
     /// A secret given as it is, or by the path of a file that holds it.

@@ -94,7 +94,7 @@ package final class FederationOrchestrator: Service {
             observer: observer, logger: logger)
         committed.restart(at: writer.ledger.position)
         loaded.withLock { $0 = true }
-        await withGracefulShutdownHandler {
+        await withTaskCancellationOrGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
                 if let interval = environment.tickInterval {
                     group.addTask { [mailbox] in
@@ -104,7 +104,7 @@ package final class FederationOrchestrator: Service {
                 await serve(&writer)
                 group.cancelAll()
             }
-        } onGracefulShutdown: { [mailbox] in
+        } onCancelOrGracefulShutdown: { [mailbox] in
             mailbox.close()
         }
     }
