@@ -1,0 +1,77 @@
+import Foundation
+
+extension Symptom {
+    private static let damaged = "DATABASE_URL: this is not a database of the service, or it is damaged: <reason>."
+
+    static let databases: [Symptom] = [
+        Symptom(
+            name: "a second process on one database",
+            line: "fleet-coordination: DATABASE_URL: <path> is in use by another process."
+        ) { directory in
+            let first = try await ServiceProcess.start(in: directory)
+            defer { withExtendedLifetime(first) {} }
+            return try await run(directory)
+        },
+        stored(
+            "a database of a newer program", "INSERT INTO fleet_schema_migrations VALUES (99, 'later', 0)",
+            "DATABASE_URL: the schema is at version 99, this program knows <version>; run a newer program."),
+        refusedStart(
+            "a database of something else", [:],
+            "DATABASE_URL: the database holds the tables of something else; name an empty one."
+        ) { directory in
+            try database(in: directory, "CREATE TABLE mine (a INTEGER)")
+            return [:]
+        },
+        refusedStart("a file that is no database", [:], damaged) { directory in
+            let noise = Data((0..<8192).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 5) })
+            try FileManager.default.createDirectory(atPath: directory.data, withIntermediateDirectories: true)
+            try noise.write(to: URL(filePath: directory.database))
+            return [:]
+        },
+        Symptom(name: "a database with damage inside", line: "fleet-coordination: " + damaged) { directory in
+            _ = try await run(directory, [:], ["migrate"])
+            let file = try FileHandle(forUpdating: URL(filePath: directory.database))
+            // Whole pages after the first two, so that the header still looks right.
+            try file.seek(toOffset: 8192)
+            try file.write(contentsOf: Data(repeating: 0xa5, count: 65_536))
+            try file.close()
+            return try await run(directory)
+        },
+        Symptom(
+            name: "a rebuild without a database",
+            line: "fleet-coordination: DATABASE_URL: <path> cannot be opened: unable to open database file."
+        ) { directory in try await run(directory, [:], ["events", "rebuild"]) },
+        Symptom(
+            name: "a rebuild before the first migration",
+            line: "fleet-coordination: DATABASE_URL: the schema is at version 0, not <version>; "
+                + "run 'fleet-coordination migrate' first."
+        ) { directory in
+            try database(in: directory, "PRAGMA user_version = 1")
+            return try await run(directory, [:], ["events", "rebuild"])
+        },
+        Symptom(
+            name: "a table that is not what the log says",
+            line: "api_keys <count> rows <hash> DIFFERS from <hash>"
+        ) { directory in
+            let service = try await ServiceProcess.start(in: directory)
+            try await service.stop()
+            try database(in: directory, "UPDATE api_keys SET name = 'changed'")
+            return try await run(directory, [:], ["events", "rebuild"])
+        },
+    ]
+
+    /// A start on a database of ours that was changed by hand.
+    private static func stored(_ name: String, _ statement: String, _ complaint: String) -> Symptom {
+        Symptom(name: name, line: "fleet-coordination: " + complaint) { directory in
+            _ = try await run(directory, [:], ["migrate"])
+            try database(in: directory, statement)
+            return try await run(directory)
+        }
+    }
+}
+
+/// Changes the database of `directory` behind the service's back, or makes one.
+func database(in directory: ScratchDirectory, _ statement: String) throws {
+    try FileManager.default.createDirectory(atPath: directory.data, withIntermediateDirectories: true)
+    try Tamper.execute(statement, on: directory.database)
+}
