@@ -195,14 +195,21 @@ extension Ledger {
         return .member(member)
     }
 
-    /// What is left to do before the federation is dissolved, oldest lease first, at most `limit`.
-    package func obligations(of federation: Federation.ID, limit: Int) -> [Obligation] {
-        liveLeases(of: federation).prefix(limit).compactMap { leases[$0].map { Obligation(lease: $0) } }
+    /// What is left to do before the federation is dissolved, as far as the reader may see it: oldest lease first,
+    /// at most `limit`.
+    package func obligations(of federation: Federation.ID, for reader: Principal, limit: Int) -> [Obligation] {
+        obligations(liveLeases(of: federation), reader, limit)
     }
 
-    /// What is left to do before the member has left, oldest lease first, at most `limit`.
-    package func obligations(of key: Member.Key, limit: Int) -> [Obligation] {
-        (leasesOfMember[key] ?? []).sorted().prefix(limit).compactMap { leases[$0].map { Obligation(lease: $0) } }
+    /// What is left to do before the member has left, as far as the reader may see it: oldest lease first, at most
+    /// `limit`.
+    package func obligations(of key: Member.Key, for reader: Principal, limit: Int) -> [Obligation] {
+        obligations((leasesOfMember[key] ?? []).sorted(), reader, limit)
+    }
+
+    private func obligations(_ ids: [Lease.ID], _ reader: Principal, _ limit: Int) -> [Obligation] {
+        let visible = ids.lazy.compactMap { leases[$0] }.filter { sees($0, reader) }
+        return visible.prefix(limit).map { Obligation(lease: $0) }
     }
 
     /// A lease has ended: a member that waited for it may leave, a federation may be dissolved.

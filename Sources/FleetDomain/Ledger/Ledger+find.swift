@@ -69,7 +69,7 @@ extension Ledger {
         return lease
     }
 
-    private func sees(_ lease: Lease, _ principal: Principal) -> Bool {
+    func sees(_ lease: Lease, _ principal: Principal) -> Bool {
         let keys = [lease.source, lease.target].map { Member.Key(federation: lease.federation, fleet: $0) }
         let coordinates = federations[lease.federation].map {
             principal.holds(.sharingRead, coordinating: standing(of: principal, in: $0))

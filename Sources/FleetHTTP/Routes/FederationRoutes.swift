@@ -82,7 +82,7 @@ enum FederationRoutes {
                 (ledger, context) throws(FleetError) in
                 try ledger.delete(id, force: isForced, &context)
             } obligations: { _, ledger in
-                ledger.obligations(of: id, limit: obligationsMax)
+                ledger.obligations(of: id, for: call.principal, limit: obligationsMax)
             } answer: { entity in
                 if case .federation(let federation) = entity, federation.status == .dissolved {
                     .done

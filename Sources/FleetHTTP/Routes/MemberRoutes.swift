@@ -84,7 +84,7 @@ enum MemberRoutes {
                 (ledger, context) throws(FleetError) in
                 try ledger.remove(key, force: isForced, &context)
             } obligations: { _, ledger in
-                ledger.obligations(of: key, limit: FederationRoutes.obligationsMax)
+                ledger.obligations(of: key, for: call.principal, limit: FederationRoutes.obligationsMax)
             } answer: { entity in
                 if case .member(let member) = entity, member.status == .left { .done } else { .accepted }
             })
