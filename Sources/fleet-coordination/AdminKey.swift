@@ -16,7 +16,7 @@ enum AdminKey {
             try await replace(with: APIKey.ID(raw: .random(in: .min ... .max)), key.bytes, orchestrator)
             return nil
         }
-        let hasAdmin = await orchestrator.inspect { ledger in ledger.keys.values.contains(where: isInForce) }
+        let hasAdmin = try await orchestrator.inspect { ledger in ledger.keys.values.contains(where: isInForce) }
         guard !hasAdmin, settings.issuer == nil else { return nil }
         let token = APIKeyToken(id: Environment.system.newID(at: Environment.system.now()))
         // The file first: a key that nobody can read again would lock everybody out.

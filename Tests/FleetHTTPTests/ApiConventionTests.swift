@@ -84,12 +84,12 @@ struct ApiConventionTests {
     @Test("makes no answer that the caller does not accept, and does nothing then")
     func accept() async throws {
         try await ApiStage.run { stage, endpoint in
-            let before = await stage.service.end
+            let before = try await stage.service.end
             for types in ["text/html", "application/json;q=0, text/plain;q=0"] {
                 let reply = try await stage.send(endpoint, headers: ["Accept": types])
                 reply.expectProblem(406, "not_acceptable", ApiStage.name(endpoint))
             }
-            #expect(await stage.service.end == before, "\(ApiStage.name(endpoint)) was done")
+            #expect(try await stage.service.end == before, "\(ApiStage.name(endpoint)) was done")
             guard !endpoint.isWrite else { return }
             let any = try await stage.send(endpoint, headers: ["Accept": "text/html, */*;q=0.1"])
             #expect(any.status == 200, "\(ApiStage.name(endpoint))")

@@ -15,13 +15,13 @@ struct ApiIdempotencyTests {
     func everyWrite() async throws {
         try await ApiStage.run(Router.endpoints.filter(\.isWrite)) { stage, endpoint in
             let place = ApiStage.name(endpoint)
-            let before = await stage.service.end
+            let before = try await stage.service.end
             let first = try await stage.send(endpoint, headers: ["Idempotency-Key": Self.key])
-            let after = await stage.service.end
+            let after = try await stage.service.end
             let second = try await stage.send(endpoint, headers: ["Idempotency-Key": Self.key])
             #expect(first.headers["idempotency-replayed"] == nil, "\(place)")
             #expect(second.status == first.status, "\(place): \(second.body)")
-            #expect(await stage.service.end == after, "\(place) had a second effect")
+            #expect(try await stage.service.end == after, "\(place) had a second effect")
             // What had no effect, such as a fence that holds, is asked anew.
             guard after > before else { return }
             #expect(second.headers["idempotency-replayed"] == "true", "\(place)")
@@ -59,7 +59,7 @@ struct ApiIdempotencyTests {
     @Test("Invariant 10: twins that arrive at once have one effect", arguments: [2, 16])
     func concurrentTwins(count: Int) async throws {
         try await TestService.run { service in
-            let before = await service.end
+            let before = try await service.end
             let replies = try await withThrowingTaskGroup(of: TestService.Reply.self) { group in
                 for _ in 0..<count {
                     group.addTask {
@@ -69,7 +69,7 @@ struct ApiIdempotencyTests {
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
-            #expect(await service.end == before + 1)
+            #expect(try await service.end == before + 1)
             #expect(replies.allSatisfy { $0.status == 201 })
             #expect(Set(replies.map { $0.text("federation_id") }).count == 1)
             #expect(replies.count { $0.headers["idempotency-replayed"] == nil } == 1)
@@ -79,7 +79,7 @@ struct ApiIdempotencyTests {
     @Test("Invariant 10: two bodies that arrive at once under one key have one effect")
     func concurrentStrangers() async throws {
         try await TestService.run { service in
-            let before = await service.end
+            let before = try await service.end
             let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
                 for number in 0..<8 {
                     group.addTask {
@@ -91,7 +91,7 @@ struct ApiIdempotencyTests {
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
-            #expect(await service.end == before + 1)
+            #expect(try await service.end == before + 1)
             #expect(statuses.sorted() == [201] + Array(repeating: 422, count: 7))
         }
     }

@@ -17,7 +17,7 @@ struct ApiOutcomeTests {
     func unknownOutcome(fault: UnreliableDatabase.Fault) async throws {
         let database = UnreliableDatabase(try await SQLiteDatabase.openInMemory())
         try await TestService.run(database: database) { service in
-            let before = await service.end
+            let before = try await service.end
             let headers = ["Idempotency-Key": "one-key-for-a-test"]
             database.fail(next: fault)
             let first = try await service.send("POST", "/federations", Self.draft, headers: headers)
@@ -26,7 +26,7 @@ struct ApiOutcomeTests {
             let second = try await service.send("POST", "/federations", Self.draft, headers: headers)
             #expect(second.status == 201, "\(second.body)")
             #expect((second.headers["idempotency-replayed"] == "true") == (fault == .forgotten))
-            #expect(await service.end == before + 1)
+            #expect(try await service.end == before + 1)
             let list = try await service.ok("GET", "/federations").rows("federations")
             #expect(list.map { $0.text("federation_id") } == [second.text("federation_id")])
         }
@@ -41,14 +41,14 @@ struct ApiOutcomeTests {
     func refusedCommit(fault: UnreliableDatabase.Fault, status: Int, code: String) async throws {
         let database = UnreliableDatabase(try await SQLiteDatabase.openInMemory())
         try await TestService.run(database: database) { service in
-            let before = await service.end
+            let before = try await service.end
             // A batch that failed is tried once more, each command alone.
             database.fail(next: fault, times: 2)
             let reply = try await service.send("POST", "/federations", Self.draft)
             reply.expectProblem(status, code, "\(fault)")
             #expect(!reply.body.contains("SQL") && !reply.body.contains("disk"))
             database.fail(next: fault, times: 0)
-            #expect(await service.end == before)
+            #expect(try await service.end == before)
             #expect(try await service.ok("GET", "/federations").rows("federations").isEmpty)
             try await service.ok("POST", "/federations", Self.draft)
         }

@@ -21,7 +21,7 @@ struct ApiPositionTests {
     @Test("to come is waited for until it has come")
     func waits() async throws {
         try await TestService.run { service in
-            let next = await service.end + 1
+            let next = try await service.end + 1
             async let read = service.send("GET", "/federations?min_position=\(next)")
             try await service.ok("POST", "/federations", #"{"name":"A"}"#)
             #expect(try await read.rows("federations").count == 1)
@@ -33,7 +33,7 @@ struct ApiPositionTests {
         try await TestService.run { service in
             let clock = ContinuousClock()
             let start = clock.now
-            let next = await service.end + 1
+            let next = try await service.end + 1
             let reply = try await service.send("GET", "/federations?min_position=\(next)")
             reply.expectProblem(503, "position_not_reached", "min_position")
             #expect(reply.headers["retry-after"] != nil)

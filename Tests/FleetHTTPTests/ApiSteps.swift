@@ -47,7 +47,7 @@ extension JSONObject {
 /// The steps that stories have in common; each says what it expected when it fails.
 extension TestService {
     /// The end of the log, once everything that was answered is in it.
-    var end: Int64 { get async { await api.orchestrator.inspect { $0.position } } }
+    var end: Int64 { get async throws { try await api.orchestrator.inspect { $0.position } } }
 
     /// Sends what must be answered with success.
     @discardableResult

@@ -63,17 +63,17 @@ extension RunningWriter {
 
     /// Tries the scenario's next command and then does it. - Returns: whether it was granted.
     fileprivate func tryAndDo(_ scenario: inout LedgerScenario) async throws -> Bool {
-        scenario.goOn(from: await ledger())
+        scenario.goOn(from: try await ledger())
         let next = scenario.nextCommand()
         clock.advance(by: (scenario.now.milliseconds - clock.now.milliseconds) / 1000)
         // What time and intents change by themselves is recorded before, so that it is not between the two.
         await settle()
-        let before = await ledger()
+        let before = try await ledger()
         let position = try await store.endOfLog()
         let comment: Comment = "seed \(scenario.seed): \(next.name)"
 
         let tried = await submit(command(next, dryRun: true))
-        let after = await ledger()
+        let after = try await ledger()
         let crossings = try await store.events(after: position, limit: 1000)
         #expect(crossings.allSatisfy { $0.entity.crossing?.dryRun == true }, comment)
         // A denied crossing is in the log, but is no state.

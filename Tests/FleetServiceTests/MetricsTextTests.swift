@@ -110,7 +110,7 @@ struct MetricsTextTests {
             _ = await writer.submit(.found("Federation"))
             registry.count(requests, ["route": "/a"])
             registry.observe(latency, [:], 0.2)
-            return registry.exposition(gauges: await writer.orchestrator.gauges())
+            return registry.exposition(gauges: try await writer.orchestrator.gauges())
         }
         var described: Set<Substring> = []
         for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {

@@ -114,7 +114,7 @@ extension RunningWriter {
     /// Everything in the log.
     func log() async throws -> [Event] { try await store.events(after: 0, limit: 1_000_000) }
 
-    func ledger() async -> Ledger { await orchestrator.inspect { $0 } }
+    func ledger() async throws -> Ledger { try await orchestrator.inspect { $0 } }
 
     /// What the writer remembers is what the log and the tables say.
     func expectSound(_ comment: Comment? = nil) async throws {

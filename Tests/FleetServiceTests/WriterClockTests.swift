@@ -17,10 +17,10 @@ struct WriterClockTests {
             await writer.orchestrator.tick()
             #expect(writer.commits.all[booked...].map(\.events) == [256, 256, 88])
             #expect(writer.commits.all[booked...].allSatisfy { $0.commands == 0 })
-            #expect(await writer.statuses() == [.active: Self.leases])
+            #expect(try await writer.statuses() == [.active: Self.leases])
             writer.clock.advance(by: 3600)
             await writer.orchestrator.tick()
-            #expect(await writer.statuses() == [:])
+            #expect(try await writer.statuses() == [:])
             try await writer.expectSound()
         }
     }
@@ -51,7 +51,7 @@ struct WriterClockTests {
             let ended = try await writer.log().count { $0.type == .sharingRevoked }
             #expect(ended == Self.leases)
             #expect(writer.commits.all[booked...].allSatisfy { $0.events <= leaseSlice + 8 })
-            #expect(await writer.statuses() == [:])
+            #expect(try await writer.statuses() == [:])
             try await writer.expectSound()
         }
     }
@@ -66,7 +66,7 @@ struct WriterClockTests {
                     writer.clock.advance(by: 3600)
                     for _ in 0..<3 { await writer.orchestrator.tick() }
                     #expect(await writer.submit(.register("later")).code == nil, "\(error)")
-                    #expect(await writer.statuses() == [.active: Self.leases], "\(error)")
+                    #expect(try await writer.statuses() == [.active: Self.leases], "\(error)")
                     let begun = try await writer.log().count { $0.type == .sharingActivated }
                     #expect(begun == Self.leases, "\(error)")
                     try await writer.expectSound("\(error), happened: \(happened)")
@@ -128,8 +128,9 @@ extension RunningWriter {
     }
 
     /// How many live leases there are of each status.
-    fileprivate func statuses() async -> [LeaseStatus: Int] {
-        await orchestrator.inspect { ledger in ledger.leases.values.reduce(into: [:]) { $0[$1.status, default: 0] += 1 }
+    fileprivate func statuses() async throws -> [LeaseStatus: Int] {
+        try await orchestrator.inspect { ledger in
+            ledger.leases.values.reduce(into: [:]) { $0[$1.status, default: 0] += 1 }
         }
     }
 }

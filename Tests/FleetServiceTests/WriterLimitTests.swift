@@ -2,6 +2,7 @@ import FleetDomain
 import FleetService
 import FleetStore
 import FleetTestSupport
+import Logging
 import Testing
 
 @Suite("The writer's limits")
@@ -66,6 +67,21 @@ struct WriterLimitTests {
             #expect(try await writer.store.fleet(name("early")) == nil)
             #expect(try await writer.store.fleet(name("late")) != nil)
         }
+    }
+
+    @Test("A writer that cannot read its state leaves nobody waiting", .timeLimit(.minutes(1)))
+    func cannotLoad() async throws {
+        let database = try await RunningWriter.freshDatabase()
+        let clock = VirtualClock()
+        let orchestrator = FederationOrchestrator(
+            store: Store(database: database), environment: clock.environment, observer: CommitRecord().observer,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        // Nobody migrated the schema: there is nothing to read.
+        let early = Task { try await orchestrator.inspect { $0.position } }
+        await #expect(throws: StoreError.self) { try await orchestrator.run() }
+        await #expect(throws: FleetError.self) { try await early.value }
+        await #expect(throws: FleetError.self) { try await orchestrator.inspect { $0.position } }
+        await database.close()
     }
 
     @Test("A graceful stop finishes what was accepted, and refuses what comes later with shutting_down")

@@ -144,7 +144,7 @@ extension Call {
             }
         }
         try await requireStillVisible(event.entity)
-        decision.obligations = await api.orchestrator.inspect { ledger in write.obligations(event.entity, ledger) }
+        decision.obligations = try await api.orchestrator.inspect { ledger in write.obligations(event.entity, ledger) }
         var response = try answer(write, decision, event.position, isReplay: true)
         response.headers.append(HTTPField(name: .idempotencyReplayed, value: "true"))
         return response
@@ -152,7 +152,7 @@ extension Call {
 
     private func requireStillVisible(_ entity: Entity) async throws {
         let principal = principal
-        let isVisible = await api.orchestrator.inspect { ledger in ledger.isVisible(entity, to: principal) }
+        let isVisible = try await api.orchestrator.inspect { ledger in ledger.isVisible(entity, to: principal) }
         guard !isVisible else { return }
         if case .permission(let permission) = endpoint.access { throw FleetError.denied(permission) }
     }

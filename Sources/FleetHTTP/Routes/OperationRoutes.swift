@@ -72,12 +72,12 @@ enum OperationRoutes {
     static func metrics(_ call: Call) async throws -> Response {
         guard call.principal.holdsEverywhere(.metricsRead) else { throw FleetError.denied(.metricsRead) }
         try call.request.negotiate("text/plain")
-        return await exposition(call.api)
+        return try await exposition(call.api)
     }
 
     /// Everything measured, in the Prometheus text format.
-    package static func exposition(_ api: API) async -> Response {
-        let gauges = await api.orchestrator.gauges()
+    static func exposition(_ api: API) async throws(FleetError) -> Response {
+        let gauges = try await api.orchestrator.gauges()
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: api.metrics.exposition(gauges: gauges))))

@@ -1,4 +1,4 @@
-import FleetDomain
+package import FleetDomain
 
 extension FederationOrchestrator {
     private static let federations = MetricsRegistry.Name("fleet_federations", help: "Federations by status.")
@@ -9,8 +9,8 @@ extension FederationOrchestrator {
     private static let position = MetricsRegistry.Name("fleet_log_position", help: "Position of the last event.")
 
     /// What is true now, read between two batches.
-    package func gauges() async -> [MetricsRegistry.Gauge] {
-        let summary = await inspect(LedgerSummary.init)
+    package func gauges() async throws(FleetError) -> [MetricsRegistry.Gauge] {
+        let summary = try await inspect(LedgerSummary.init)
         var gauges: [MetricsRegistry.Gauge] = []
         for status in FederationStatus.allCases {
             gauges.append((Self.federations, ["status": status.rawValue], Double(summary.federations[status] ?? 0)))

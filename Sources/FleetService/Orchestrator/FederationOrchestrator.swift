@@ -77,18 +77,25 @@ package final class FederationOrchestrator: Service {
     }
 
     /// Reads something off the writer's state, between two batches.
-    package func inspect<Value: Sendable>(_ read: @escaping @Sendable (Ledger) -> Value) async -> Value {
-        await withCheckedContinuation { continuation in
-            mailbox.put { ledger in continuation.resume(returning: read(ledger)) }
+    ///
+    /// - Throws: `shutting_down` when there is no writer any more.
+    package func inspect<Value: Sendable>(
+        _ read: @escaping @Sendable (Ledger) -> Value
+    ) async throws(FleetError) -> Value {
+        let value: Value? = await withCheckedContinuation { continuation in
+            mailbox.put { ledger in continuation.resume(returning: ledger.map(read)) }
         }
+        guard let value else { throw FleetError(.shuttingDown, "The service is stopping.") }
+        return value
     }
 
     /// Has the clock looked at now, and returns when what was due is durable.
     package func tick() async {
-        _ = await inspect { _ in }
+        try? await inspect { _ in }
     }
 
     package func run() async throws {
+        defer { mailbox.end() }
         var writer = Writer(
             ledger: try await store.loadLedger(), store: store, committed: committed, environment: environment,
             observer: observer, logger: logger)

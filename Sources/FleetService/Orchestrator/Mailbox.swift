@@ -13,13 +13,17 @@ final class Mailbox: Sendable {
 
     struct Delivery: Sendable {
         var letters: [Letter] = []
-        var inspections: [@Sendable (Ledger) -> Void] = []
+        var inspections: [Inspection] = []
         var isClosed = false
     }
+
+    /// Given the writer's state, or nil when there is no writer any more.
+    typealias Inspection = @Sendable (Ledger?) -> Void
 
     private struct State {
         var delivery = Delivery()
         var isPoked = false
+        var hasReader = true
         var reader: CheckedContinuation<Void, Never>?
     }
 
@@ -33,7 +37,7 @@ final class Mailbox: Sendable {
 
     func put(_ letter: Letter) {
         let refusal: FleetError? = state.withLock { state in
-            if state.delivery.isClosed { return FleetError(.shuttingDown, "The service is stopping.") }
+            if state.delivery.isClosed { return Self.stopping }
             guard state.delivery.letters.count < capacity else {
                 return FleetError(.overloaded, "Too many requests are waiting to be decided.")
             }
@@ -43,9 +47,12 @@ final class Mailbox: Sendable {
         if let refusal { letter.answer.resume(returning: .failure(refusal)) } else { poke() }
     }
 
-    func put(_ inspection: @escaping @Sendable (Ledger) -> Void) {
-        state.withLock { $0.delivery.inspections.append(inspection) }
-        poke()
+    func put(_ inspection: @escaping Inspection) {
+        let isTaken = state.withLock { state in
+            if state.hasReader { state.delivery.inspections.append(inspection) }
+            return state.hasReader
+        }
+        if isTaken { poke() } else { inspection(nil) }
     }
 
     /// Wakes the writer, to look at the clock or at what came in.
@@ -62,6 +69,20 @@ final class Mailbox: Sendable {
         state.withLock { $0.delivery.isClosed = true }
         poke()
     }
+
+    /// Nobody will take anything any more; whoever waits is told.
+    func end() {
+        let rest = state.withLock { state in
+            state.hasReader = false
+            state.delivery.isClosed = true
+            defer { state.delivery = Delivery(isClosed: true) }
+            return state.delivery
+        }
+        for inspection in rest.inspections { inspection(nil) }
+        for letter in rest.letters { letter.answer.resume(returning: .failure(Self.stopping)) }
+    }
+
+    private static let stopping = FleetError(.shuttingDown, "The service is stopping.")
 
     /// Waits for a poke, then gives up to `limit` letters and whatever else waits. A closed mailbox makes nobody
     /// wait: its reader has to learn that it is empty.
