@@ -86,6 +86,8 @@ struct GuardTests {
         #expect(await world.refusal(of: world.forged(active)) == nil)
         active.fencingToken = 999
         #expect(await world.refusal(of: world.forged(active)) == "resource_sharing_fence")
+        active.fencingToken = nil
+        #expect(await world.refusal(of: world.forged(active)) == "resource_sharing_fence")
         active.fencingToken = 1001
         #expect(await world.refusal(of: world.forged(active)) == nil)
         #expect(try await world.store.lease(active.id)?.fencingToken == 1001)

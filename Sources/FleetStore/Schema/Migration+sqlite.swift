@@ -169,7 +169,8 @@ extension Migration {
         """,
         """
         CREATE TRIGGER resource_sharing_fence AFTER UPDATE ON resource_sharing
-        WHEN NEW.fencing_token < OLD.fencing_token
+        WHEN OLD.fencing_token IS NOT NULL
+            AND (NEW.fencing_token IS NULL OR NEW.fencing_token < OLD.fencing_token)
         BEGIN SELECT RAISE(ABORT, 'resource_sharing_fence'); END
         """,
         """
