@@ -1,35 +1,28 @@
-/// How much of one resource is promised at each instant: a step function over time.
+/// How much of something is promised at each instant: a step function over time, 0 before the first step.
 ///
-/// Kept as the sorted instants at which the level changes; level `i` holds from instant `i` to the next, the
-/// last one for ever, and before the first the level is 0.
+/// Promising, giving up and asking take time that hardly grows with the number of promises.
 package struct Calendar: Sendable, Equatable {
-    private var instants: [Timestamp] = []
-    private var levels: [Int64] = []
+    private var run = StepBranch<StepBranch<StepLeaf>>()
 
     package init() {}
 
-    package var isEmpty: Bool { instants.isEmpty }
+    package var isEmpty: Bool { run.summary.isEmpty }
 
     package mutating func add(_ quantity: Int64, over window: Window) {
-        let first = split(at: window.start)
-        let last = split(at: window.end)
-        for index in first..<last { levels[index] += quantity }
-        merge(around: last)
-        merge(around: first)
+        run.add(quantity, at: window.start)
+        run.add(-quantity, at: window.end)
     }
 
     package mutating func remove(_ quantity: Int64, over window: Window) { add(-quantity, over: window) }
 
+    package func level(at time: Timestamp) -> Int64 { run.sum(through: time) }
+
     /// The highest level at any instant of `window`.
     package func peak(over window: Window) -> Int64 {
-        var index = lastIndex(notAfter: window.start)
-        var peak: Int64 = index >= 0 ? levels[index] : 0
-        index += 1
-        while index < instants.count, instants[index] < window.end {
-            peak = max(peak, levels[index])
-            index += 1
-        }
-        return peak
+        var level: Int64 = 0
+        let changed = run.peak(after: window.start, before: window.end, &level)
+        let start = self.level(at: window.start)
+        return changed.map { max(start, $0) } ?? start
     }
 
     /// Up to `count` windows of `length` seconds that begin at or after `earliest`, end by `latest`, do not
@@ -39,63 +32,52 @@ package struct Calendar: Sendable, Equatable {
     ) -> [Window] {
         guard ceiling >= 0 else { return [] }
         var found: [Window] = []
-        var start = earliest
-        var index = lastIndex(notAfter: earliest)
+        guard var start = firstFree(from: earliest, atMost: ceiling) else { return [] }
         while found.count < count, start + length <= latest {
-            if index >= 0, levels[index] > ceiling {
-                guard index + 1 < instants.count else { break }
-                index += 1
-                start = max(start, instants[index])
-            } else if index + 1 < instants.count, instants[index + 1] < start + length {
-                index += 1
-                if levels[index] > ceiling, index + 1 < instants.count { start = instants[index + 1] }
+            let taken = first(after: start, isAbove: true, ceiling)
+            if let taken, taken < start + length {
+                guard let free = first(after: taken, isAbove: false, ceiling) else { break }
+                start = free
             } else {
                 found.append(Window(start: start, end: start + length))
-                start = start + length
-                index = lastIndex(notAfter: start)
+                guard let free = firstFree(from: start + length, atMost: ceiling) else { break }
+                start = free
             }
         }
         return found
     }
 
+    /// The first instant from `time` on at which the level is not above `ceiling`.
+    private func firstFree(from time: Timestamp, atMost ceiling: Int64) -> Timestamp? {
+        level(at: time) <= ceiling ? time : first(after: time, isAbove: false, ceiling)
+    }
+
+    private func first(after time: Timestamp, isAbove: Bool, _ ceiling: Int64) -> Timestamp? {
+        var level: Int64 = 0
+        return run.first(after: time, isAbove: isAbove, ceiling, &level)
+    }
+
     /// The steps that touch `window`, cut to it, levels above 0 only.
     package func steps(over window: Window) -> [(window: Window, level: Int64)] {
+        var changes: [Step] = []
+        run.collect(after: window.start, before: window.end, into: &changes)
         var steps: [(window: Window, level: Int64)] = []
-        var index = max(0, lastIndex(notAfter: window.start))
-        while index < instants.count, instants[index] < window.end {
-            let start = max(instants[index], window.start)
-            let end = index + 1 < instants.count ? min(instants[index + 1], window.end) : window.end
-            if levels[index] > 0, start < end { steps.append((Window(start: start, end: end), levels[index])) }
-            index += 1
+        var start = window.start
+        var level = level(at: start)
+        for change in changes + [Step(at: window.end, change: 0)] {
+            if level > 0 { steps.append((Window(start: start, end: change.at), level)) }
+            start = change.at
+            level += change.change
         }
         return steps
     }
 
-    /// The index of the last instant that is not after `time`, or -1.
-    private func lastIndex(notAfter time: Timestamp) -> Int {
-        var low = 0
-        var high = instants.count
-        while low < high {
-            let middle = (low + high) / 2
-            if instants[middle] <= time { low = middle + 1 } else { high = middle }
-        }
-        return low - 1
-    }
+    /// However they came about, the same levels are the same calendar.
+    package static func == (a: Calendar, b: Calendar) -> Bool { a.changes == b.changes }
 
-    /// The index of `time`, inserted with the level that holds there if it was no instant yet.
-    private mutating func split(at time: Timestamp) -> Int {
-        let index = lastIndex(notAfter: time)
-        if index >= 0, instants[index] == time { return index }
-        instants.insert(time, at: index + 1)
-        levels.insert(index >= 0 ? levels[index] : 0, at: index + 1)
-        return index + 1
-    }
-
-    /// Drops the instant at `index` when the level does not change there.
-    private mutating func merge(around index: Int) {
-        let before = index > 0 ? levels[index - 1] : 0
-        guard index < levels.count, levels[index] == before else { return }
-        instants.remove(at: index)
-        levels.remove(at: index)
+    private var changes: [Step] {
+        var changes: [Step] = []
+        run.collect(after: nil, before: nil, into: &changes)
+        return changes
     }
 }
