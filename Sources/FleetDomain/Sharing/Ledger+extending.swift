@@ -24,23 +24,26 @@ extension Ledger {
     ) -> [Violation] {
         guard duration > lease.duration else { return [] }
         let added = Window(start: lease.occupied.end, end: lease.startsAt + duration + lease.buffer)
-        let steps = calendars[lease.resourceKey]?.steps(over: added) ?? []
-        let clash = steps.first { $0.level + lease.quantity > resource.capacity }
-        guard let clash else {
-            guard occupied(resource, over: added) + lease.quantity > resource.capacity else { return [] }
-            return [
-                Violation(
-                    code: .capacityExceeded, concern: .resource, field: "duration", value: nil,
-                    sentence: "what was returned is not ready again", limit: resource.capacity)
-            ]
-        }
-        let longest = (clash.window.start.milliseconds - lease.startsAt.milliseconds) / 1000 - lease.buffer
+        guard let clash = clash(with: lease, over: added, resource) else { return [] }
+        let longest = (clash.milliseconds - lease.startsAt.milliseconds) / 1000 - lease.buffer
         return [
             Violation(
                 code: lease.isUnit ? .windowConflict : .capacityExceeded, concern: .resource, field: "duration",
                 value: longest > lease.duration ? "\(longest)" : nil,
                 sentence: "the resource is taken in the added time", limit: resource.capacity)
         ]
+    }
+
+    /// The first instant of `added` at which the resource has no room for what the lease holds. What cools only
+    /// grows less, so it is most at the start of each step.
+    private func clash(with lease: Lease, over added: Window, _ resource: Resource) -> Timestamp? {
+        func isFull(_ level: Int64, at time: Timestamp) -> Bool {
+            let cooling = resource.cooling.filter { $0.until > time }.reduce(0) { $0 + $1.quantity }
+            return level + cooling + lease.quantity > resource.capacity
+        }
+        if isFull(0, at: added.start) { return added.start }
+        return calendars[lease.resourceKey]?.steps(over: added).first { isFull($0.level, at: $0.window.start) }?
+            .window.start
     }
 
     /// A hold is granted only while its federation and both its fleets could still ask for it.

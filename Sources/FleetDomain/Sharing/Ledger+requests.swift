@@ -269,7 +269,7 @@ extension Ledger {
         of request: SharingRequest, _ resource: Resource, free: Int64, startsAt: Timestamp,
         _ policy: FederationPolicy, now: Timestamp
     ) -> Violation {
-        if !resource.isUnit, free > 0 || request.quantity > resource.capacity {
+        if free > 0 || request.quantity > resource.capacity {
             return Violation(
                 code: .capacityExceeded, concern: .resource, field: "quantity", value: free > 0 ? "\(free)" : nil,
                 sentence: "at most \(max(0, free)) of \(resource.capacity) are free in this window",
@@ -289,7 +289,7 @@ extension Ledger {
     }
 
     /// The most that is promised, or still cooling, at any instant of `window`.
-    func occupied(_ resource: Resource, over window: Window) -> Int64 {
+    private func occupied(_ resource: Resource, over window: Window) -> Int64 {
         let calendar = calendars[resource.key] ?? Calendar()
         return resource.cooling.filter { $0.until > window.start }.reduce(calendar.peak(over: window)) { most, one in
             let overlap = Window(start: window.start, end: min(one.until, window.end))
