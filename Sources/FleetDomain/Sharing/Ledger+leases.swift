@@ -350,8 +350,12 @@ extension FleetError {
         let resolvesHold = next == .granted || next == .rejected
         let code: ErrorCode =
             lease.status.isFinal || lease.status == .granted || resolvesHold ? .alreadyResolved : .invalidTransition
+        let status = lease.status.rawValue
         var error = FleetError(
-            code, "A lease that is \(lease.status.rawValue) cannot become \(next.rawValue).")
+            code,
+            next == lease.status
+                ? "A lease that is \(status) changes no more."
+                : "A lease that is \(status) cannot become \(next.rawValue).")
         error.details["sharing_status"] = .text(lease.status.rawValue)
         return error
     }
