@@ -41,6 +41,8 @@ package struct Sealer: Sendable {
 
 extension Sealer {
     private static let positionPurpose = "position"
+    /// No log gets there, and what is added to a position does not overflow.
+    private static let positionMax = Int64.max / 2
 
     /// A position as `reader` may see it: the number for those who see the whole log, else a token, because
     /// numbers would count what others do.
@@ -58,7 +60,7 @@ extension Sealer {
     /// - Throws: `invalid_position`.
     package func position(_ text: String, for reader: Principal) throws(FleetError) -> Int64 {
         let plain = reader.holdsEverywhere(.eventRead) ? text : open(text, for: Self.positionPurpose)
-        guard let position = plain.flatMap(wholeNumber) else {
+        guard let position = plain.flatMap(wholeNumber), position <= Self.positionMax else {
             throw FleetError(.invalidPosition, "This is not a position that you were given.")
         }
         return position
