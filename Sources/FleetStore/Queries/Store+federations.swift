@@ -106,12 +106,21 @@ extension Store {
             found: try rows.map { (row) throws(StoreError) in try Tables.members.decode(row) }, size: size)
     }
 
+    /// Keys asked for in one statement: engines bound the depth of an expression, SQLite to 1,000.
+    private static let keysMax = 400
+
     /// The memberships of these keys, as far as there are any; at most a page's worth of keys.
     package func members(_ keys: Set<Member.Key>) async throws(StoreError) -> [Member.Key: Member] {
         guard !keys.isEmpty else { return [:] }
-        let pairs: [SQL.Fragment] = keys.map { "(m.federation_id = \($0.federation) AND m.fleet_id = \($0.fleet))" }
-        let rows = try await database.read(
-            SQL("members.of_keys", Tables.members.aliasedSelect + "WHERE \(SQL.any(pairs))"))
+        let keys = Array(keys)
+        let queries = stride(from: 0, to: keys.count, by: Self.keysMax).map { first in
+            let slice = keys[first..<min(first + Self.keysMax, keys.count)]
+            let pairs: [SQL.Fragment] = slice.map {
+                "(m.federation_id = \($0.federation) AND m.fleet_id = \($0.fleet))"
+            }
+            return SQL("members.of_keys", Tables.members.aliasedSelect + "WHERE \(SQL.any(pairs))")
+        }
+        let rows = try await database.read(queries).flatMap(\.self)
         let members = try rows.map { (row) throws(StoreError) in try Tables.members.decode(row) }
         return Dictionary(members.map { ($0.key, $0) }) { _, last in last }
     }
