@@ -5,7 +5,6 @@ import Foundation
 
 /// The platform administrator's key: there is no default password, so the first start makes one.
 enum AdminKey {
-    private static let system = Principal(subject: "system", roles: [.platformAdmin])
     private static let name = "admin"
 
     /// Puts the configured key in force, or makes one on a first start without any credentials.
@@ -26,7 +25,7 @@ enum AdminKey {
     }
 
     private static func isInForce(_ key: APIKey) -> Bool {
-        key.createdBy == system.subject && key.name == name && key.revokedAt == nil
+        key.createdBy == Principal.system.subject && key.name == name && key.revokedAt == nil
     }
 
     /// Makes the key with this digest the only administrator's key of ours.
@@ -35,7 +34,7 @@ enum AdminKey {
     ) async throws {
         let draft = APIKeyDraft(name: name, id: id, digest: digest, roles: [.platformAdmin])
         _ = try await orchestrator.submit(
-            Command(operation: "key.establish", principal: system, requestID: "start") {
+            Command(operation: "key.establish", principal: .system, requestID: "start") {
                 (ledger, context) throws(FleetError) in
                 let earlier = ledger.keys.values.filter(isInForce).sorted { $0.id < $1.id }
                 if earlier.contains(where: { $0.digest == digest }) { return Decision(nil) }

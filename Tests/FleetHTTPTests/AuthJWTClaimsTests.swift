@@ -68,10 +68,14 @@ struct AuthJWTClaimsTests {
             ]),
         Rule(
             name: "sub", refusal: .subject,
-            admitted: [#""a""#, #""auth0|17""#, #""ann@example.org""#, "\"\(String(repeating: "a", count: 255))\""],
+            admitted: [
+                #""a""#, #""systems""#, #""auth0|17""#, #""ann@example.org""#,
+                "\"\(String(repeating: "a", count: 255))\"",
+            ],
             refused: [
                 nil, "null", "1", #""""#, #""a b""#, #""é""#, #""a\u0000""#,
-                #""key:01890000-0000-7000-8000-000000000001""#, "\"\(String(repeating: "a", count: 256))\"",
+                #""key:01890000-0000-7000-8000-000000000001""#, #""system""#, #""clock""#,
+                "\"\(String(repeating: "a", count: 256))\"",
             ]),
         Rule(
             name: "exp", refusal: .expiry, admitted: ["1800000001", "1800000000.5", "1.9e9"],

@@ -10,6 +10,15 @@ package struct Principal: Sendable, Equatable {
     /// Permissions granted by name; the only ones a `service` has.
     package let scopes: Set<Permission>
 
+    /// Whom the service itself acts as: the start, which makes the administrator's key.
+    package static let system = Principal(subject: "system", roles: [.platformAdmin])
+
+    /// Whether a subject names one of ours, so that no issuer may give it to a caller: an API key, the service
+    /// itself, or the clock.
+    package static func isReserved(_ subject: String) -> Bool {
+        subject.utf8.starts(with: "key:".utf8) || subject == system.subject || subject == Event.clock
+    }
+
     package init(
         subject: String, roles: Set<Role>, fleets: Set<Fleet.ID> = [], federations: Set<Federation.ID> = [],
         scopes: Set<Permission> = []

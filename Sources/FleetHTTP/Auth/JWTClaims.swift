@@ -51,10 +51,10 @@ package struct JWTClaims {
         return Timestamp(milliseconds: Int64(seconds * 1000))
     }
 
-    /// `key:` is the name space of API keys: an issuer must not be able to name one of them.
+    /// An issuer must not be able to name one of ours.
     private static func subject(_ claim: JSON?) throws(JWTRefusal) -> String {
         guard let subject = claim?.stringValue, (1...subjectBytesMax).contains(subject.utf8.count),
-            BearerCredential.isVisible(subject.utf8), !subject.utf8.starts(with: "key:".utf8)
+            BearerCredential.isVisible(subject.utf8), !Principal.isReserved(subject)
         else { throw .subject }
         return subject
     }
