@@ -18,8 +18,10 @@ struct Events: AsyncParsableCommand {
                 Works beside a running service. Prints a hash of each table; exits 1 when one differs.
                 """)
 
+        @OptionGroup var place: DatabaseOptions
+
         func run() async throws {
-            let settings = try Settings(ProcessInfo.processInfo.environment)
+            let settings = try Settings(place.environment)
             let directory = FileManager.default.temporaryDirectory.appending(path: "rebuild-\(UUID().uuidString)").path
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])

@@ -8,8 +8,10 @@ import SQLiteBackend
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Bring the database's schema up to date.")
 
+    @OptionGroup var place: DatabaseOptions
+
     func run() async throws {
-        let settings = try Settings(ProcessInfo.processInfo.environment)
+        let settings = try Settings(place.environment)
         let store = try await Store.open(settings)
         let steps = try await store.migrate(now: Environment.system.now())
         for step in steps { print("applied \(step.version) \(step.name)") }

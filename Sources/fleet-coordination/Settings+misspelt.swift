@@ -1,11 +1,14 @@
 extension Settings {
-    /// Variables within two letters of one of ours that are none: most likely a slip.
+    /// Letters of a short name: `PATH` is not meant to be `PORT`.
+    private static let shortName = 4
+
+    /// Variables within two letters of one of ours, of a short one within one, that are none: most likely a slip.
     static func misspelt(_ environment: [String: String]) -> [(found: String, meant: String)] {
         environment.keys.sorted().compactMap { name in
-            guard !variables.contains(name), name.count > 4 else { return nil }
-            let nearest = variables.filter { $0.count > 4 }.map { (distance: distance(name, $0), name: $0) }
-                .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
-            return nearest.flatMap { $0.distance <= 2 ? (name, $0.name) : nil }
+            guard !variables.contains(name) else { return nil }
+            let near = variables.map { (distance: distance(name, $0), name: $0) }
+                .filter { $0.distance <= ($0.name.count <= shortName ? 1 : 2) }
+            return near.min { ($0.distance, $0.name) < ($1.distance, $1.name) }.map { (name, $0.name) }
         }
     }
 

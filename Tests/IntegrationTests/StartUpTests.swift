@@ -57,6 +57,21 @@ struct StartUpTests {
         #expect(!FileManager.default.fileExists(atPath: directory.keyFile))
     }
 
+    @Test("A flag stands above its variable, in every command")
+    func flags() async throws {
+        let directory = try ScratchDirectory()
+        let wrong = ["DATABASE_URL": "mysql://elsewhere", "DATA_DIR": directory.path + "/unused"]
+        let flags = [
+            "--data-dir", directory.path + "/kept", "--database-url", "sqlite://\(directory.path)/kept/fleet.db",
+        ]
+        let migrated = try await ServiceProcess.run(in: directory, wrong, ["migrate"] + flags)
+        #expect(migrated.status == .exited(0), "\(migrated.errors)")
+        let rebuilt = try await ServiceProcess.run(in: directory, wrong, ["events", "rebuild"] + flags)
+        #expect(rebuilt.status == .exited(0), "\(rebuilt.errors)")
+        #expect(FileManager.default.fileExists(atPath: directory.path + "/kept/fleet.db"))
+        #expect(!FileManager.default.fileExists(atPath: directory.path + "/unused"))
+    }
+
     @Test("A misspelt variable is a warning that names the nearest, and no reason to stop")
     func misspeltVariable() async throws {
         let service = try await ServiceProcess.start(in: ScratchDirectory(), ["LOG_LEVLE": "debug", "UNRELATED": "1"])
