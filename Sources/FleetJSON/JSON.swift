@@ -43,6 +43,19 @@ package struct JSONObject: Sendable {
 
     package var isEmpty: Bool { members.isEmpty }
 
+    /// The object after a merge patch (RFC 7396): null takes a member away, an object is merged, all else replaces.
+    package func merged(with patch: JSONObject) -> JSONObject {
+        patch.members.reduce(into: self) { merged, member in
+            switch member.value {
+            case .null: merged[member.key] = nil
+            case .object(let inner):
+                let before = merged[member.key]?.objectValue ?? JSONObject()
+                merged[member.key] = .object(before.merged(with: inner))
+            default: merged[member.key] = member.value
+            }
+        }
+    }
+
     /// The members in ascending byte order of their keys: the canonical order for storing and comparing.
     package var sorted: JSONObject {
         JSONObject(members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })

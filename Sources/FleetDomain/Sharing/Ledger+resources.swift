@@ -20,6 +20,7 @@ package struct ResourceDraft: Sendable, Equatable {
 
 package struct ResourcePatch: Sendable, Equatable {
     package var capacity: Int64?
+    /// A merge patch (RFC 7396): null takes an attribute away.
     package var attributes: JSONObject?
     package var buffer: Seconds?
     package var handover: Handover?
@@ -63,7 +64,7 @@ extension Ledger {
             try require(capacity, coversPromisesOf: resource, now: context.now)
             resource.capacity = capacity
         }
-        resource.attributes = (patch.attributes ?? resource.attributes).sorted
+        resource.attributes = try attributes(of: resource, after: patch)
         resource.buffer = patch.buffer ?? resource.buffer
         resource.handover = patch.handover ?? resource.handover
         resource.interruptible = patch.interruptible ?? resource.interruptible
@@ -76,6 +77,17 @@ extension Ledger {
         // A larger pool may have room again for leases that waited for a return.
         resume(waiting, &context)
         return .resource(resources[key] ?? resource)
+    }
+
+    private func attributes(
+        of resource: Resource, after patch: ResourcePatch
+    ) throws(FleetError) -> JSONObject {
+        guard let change = patch.attributes else { return resource.attributes }
+        let merged = resource.attributes.merged(with: change).sorted
+        guard merged.members.count <= Resource.attributesMax else {
+            throw FleetError.invalid("/attributes", "too_many", "leaves more than \(Resource.attributesMax)")
+        }
+        return merged
     }
 
     /// Retiring has its own check and its own event.

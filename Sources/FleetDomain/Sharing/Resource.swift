@@ -21,6 +21,9 @@ package struct Resource: Sendable, Equatable {
         package static func < (a: Key, b: Key) -> Bool { (a.fleet, a.resource) < (b.fleet, b.resource) }
     }
 
+    /// What tells one resource from another fits into these; a row stays small.
+    package static let attributesMax = 64
+
     package let key: Key
     package let type: ResourceType
     package var capacity: Int64

@@ -8,11 +8,11 @@ import Hummingbird
 enum ResourceRoutes {
     private static let terms = [
         Schema.Field("capacity", .integer(1...1_000_000_000), "1 is a unit, more is a pool."),
-        Schema.Field("attributes", .attributes(atMost: 64)),
+        Schema.Field("attributes", .attributes(atMost: Resource.attributesMax), "In a patch they are merged."),
         Schema.Field("buffer_seconds", .integer(0...604_800), "Stays occupied after each lease."),
         Schema.Field("handover", .choice(Handover.self)),
         Schema.Field("interruptible", .boolean),
-        Schema.Field("pooled", .boolean),
+        Schema.Field("pooled", .boolean, "Not lent by name."),
         Schema.Field("on_lease_loss", .choice(LeaseLossRule.self)),
         Schema.Field("status", .choice(["available", "maintenance"])),
     ]
