@@ -20,7 +20,8 @@ struct Service {
 
     /// Runs until it is told to stop; then finishes what was accepted.
     func run() async throws {
-        let store = try await Store.open(settings)
+        var store = try await Store.open(settings)
+        if settings.logLevel <= .debug { store = Store(database: LoggedDatabase(store.database, logger: logger)) }
         try await store.migrate(now: Environment.system.now())
         let metrics = MetricsRegistry()
         let orchestrator = FederationOrchestrator(

@@ -67,6 +67,25 @@ struct EdgeIdentityTests {
         }
     }
 
+    @Test("A request names its caller's trace in the log, if it names it rightly")
+    func trace() async throws {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        let parent = "00f067aa0ba902b7"
+        let headers = [
+            ("00-\(trace)-\(parent)-01", true), ("01-\(trace)-\(parent)-01-more", true),
+            ("00-\(trace)-\(parent)-01-more", false), ("ff-\(trace)-\(parent)-01", false),
+            ("00-\(trace.uppercased())-\(parent)-01", false),
+            ("00-\(String(repeating: "0", count: 32))-\(parent)-01", false),
+            ("00-\(trace)-0000000000000000-01", false), ("00-\(trace)-\(parent)", false), ("x", false),
+        ]
+        try await EdgeTestServer.run { server async throws in
+            for (header, isNamed) in headers {
+                _ = try await edgeExchange(server, "GET /hello", ["traceparent: \(header)"])
+                #expect(server.log.lines.last?.metadata["trace_id"] == (isNamed ? .string(trace) : nil), "\(header)")
+            }
+        }
+    }
+
     @Test("Unknown paths and invented methods do not grow the metrics")
     func labels() async throws {
         try await EdgeTestServer.run { server async throws in

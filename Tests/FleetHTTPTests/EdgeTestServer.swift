@@ -29,7 +29,7 @@ struct EdgeTestServer {
         let gate = EdgeGate()
         var logger = Logger(label: "edge") { _ in recorder }
         logger.logLevel = .info
-        let log = AccessLog(logger: logger, slowDuration: slowDuration) { route, method, status, _ in
+        let log = AccessLog(logger: logger, slowDuration: slowDuration) { route, method, status, _, _ in
             recorder.count("\(method) \(route) \(status)")
         }
         let settings = EdgeSettings(limits: limits, requestIDs: RequestIDSource(seed: 1), log: log) {

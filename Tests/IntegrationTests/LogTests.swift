@@ -41,6 +41,26 @@ struct LogTests {
         #expect(!service.child.errors.contains(id), "a line names the route, not the path")
     }
 
+    @Test("At debug, each decision and each statement is named with its duration")
+    func debugLines() async throws {
+        let service = try await ServiceProcess.start(in: ScratchDirectory(), ["LOG_LEVEL": "debug"])
+        _ = try await service.send(
+            "POST", "/federations", #"{"name":"debugged"}"#, headers: ["X-Request-ID": "request-one"])
+        _ = try await service.send("DELETE", "/fleets/absent", headers: ["X-Request-ID": "request-two"])
+        try await service.stop()
+        func decision(_ request: String) -> JSONObject? {
+            service.log.first {
+                $0["message"]?.stringValue == "decision" && $0["request_id"]?.stringValue == request
+            }
+        }
+        #expect(decision("request-one")?["operation"]?.stringValue == "federation.create")
+        #expect(decision("request-one")?["outcome"]?.stringValue == "decided")
+        #expect(decision("request-two")?["outcome"]?.stringValue == "fleet_not_found")
+        let statements = service.log.filter { $0["statements"] != nil }
+        #expect(statements.contains { $0["statements"]?.stringValue?.contains("events.insert") == true })
+        #expect(statements.allSatisfy { $0["duration_ms"] != nil })
+    }
+
     @Test("A request that takes longer than SLOW_REQUEST_MS is a warning")
     func slowRequest() async throws {
         let service = try await ServiceProcess.start(in: ScratchDirectory(), ["SLOW_REQUEST_MS": "1"])

@@ -26,24 +26,23 @@ extension MetricsRegistry {
         "http_server_request_duration_seconds", help: "Time until the answer was ready, by route.")
     private static let operations = Name(
         "fleet_coordination_operations_total", help: "Commands decided, by operation and outcome.")
-    private static let errors = Name("fleet_errors_total", help: "Refusals and failures of commands, by code.")
+    private static let errors = Name("fleet_errors_total", help: "Requests refused or failed, by code.")
     private static let commits = Name("fleet_writer_commit_duration_seconds", help: "Time of one commit.")
     private static let batches = Name("fleet_writer_batch_commands", help: "Commands that one commit made durable.")
     private static let batchBounds = [1.0, 2, 4, 8, 16, 32, 64, 128, 256]
 
-    package func recordRequest(route: String, method: String, status: Int, duration: Duration) {
+    package func recordRequest(route: String, method: String, status: Int, duration: Duration, code: ErrorCode?) {
         observe(
             Self.requests,
             ["http_request_method": method, "http_response_status_code": String(status), "http_route": route],
             duration / .seconds(1))
+        if let code { count(Self.errors, ["code": code.rawValue]) }
     }
 
     fileprivate func recordOutcome(_ operation: String, _ result: Result<Outcome, FleetError>) {
         switch result {
         case .success: count(Self.operations, ["operation": operation, "outcome": "done"])
-        case .failure(let error):
-            count(Self.operations, ["operation": operation, "outcome": "refused"])
-            count(Self.errors, ["code": error.code.rawValue])
+        case .failure: count(Self.operations, ["operation": operation, "outcome": "refused"])
         }
     }
 

@@ -15,14 +15,16 @@ package struct AccessLog: Sendable {
         package var status: Int
         package var duration: Duration = .zero
         package var errorCode: ErrorCode?
+        /// The caller's trace (W3C Trace Context), if the request is part of one.
+        package var traceID: String?
         /// The type of an error that nothing here knows.
         package var errorType: String?
     }
 
-    /// Called for every answer with the route's pattern, the method, the status, and the time until the response was
-    /// ready (not until it was sent). The method is one of the usual seven or `_OTHER`.
+    /// Called for every answer with the route's pattern, the method, the status, the time until the response was
+    /// ready (not until it was sent), and the code of a problem. The method is one of the usual seven or `_OTHER`.
     package typealias MetricsHook =
-        @Sendable (_ route: String, _ method: String, _ status: Int, _ duration: Duration) -> Void
+        @Sendable (_ route: String, _ method: String, _ status: Int, _ duration: Duration, _ code: ErrorCode?) -> Void
 
     private let logger: Logger
     /// Longer requests are logged as warnings.
@@ -30,7 +32,7 @@ package struct AccessLog: Sendable {
     private let onFinish: MetricsHook
 
     package init(
-        logger: Logger, slowDuration: Duration = .seconds(1), onFinish: @escaping MetricsHook = { _, _, _, _ in }
+        logger: Logger, slowDuration: Duration = .seconds(1), onFinish: @escaping MetricsHook = { _, _, _, _, _ in }
     ) {
         self.logger = logger
         self.slowDuration = slowDuration
@@ -38,7 +40,7 @@ package struct AccessLog: Sendable {
     }
 
     package func record(_ entry: Entry) {
-        onFinish(entry.route, methodLabel(entry.method), entry.status, entry.duration)
+        onFinish(entry.route, methodLabel(entry.method), entry.status, entry.duration, entry.errorCode)
         if entry.status >= 500 {
             logger.error("request failed", metadata: entry.metadata)
         } else if entry.duration > slowDuration {
@@ -64,6 +66,7 @@ extension AccessLog.Entry {
             "status": .stringConvertible(status), "duration_ms": .stringConvertible(milliseconds),
         ]
         if let principal { metadata["principal"] = .string(principal) }
+        if let traceID { metadata["trace_id"] = .string(traceID) }
         if let errorCode { metadata["code"] = .string(errorCode.rawValue) }
         if let errorType { metadata["error_type"] = .string(errorType) }
         return metadata

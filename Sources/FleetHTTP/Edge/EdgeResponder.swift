@@ -41,6 +41,7 @@ package struct EdgeResponder: HTTPResponder {
         let identity = RequestIdentity(request.head.headerFields, settings.requestIDs)
         var entry = AccessLog.Entry(
             requestID: identity.requestID, route: "(unmatched)", method: method.rawValue, status: 0)
+        entry.traceID = request.head.headerFields[.traceparent].flatMap(traceID(of:))
         let caller = CallerNote()
         var response: Response
         do {

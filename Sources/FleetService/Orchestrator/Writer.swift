@@ -46,7 +46,7 @@ struct Writer {
         record(entries)
         drain()
         var records: [IdempotencyRecord] = []
-        let answers = letters.map { decide($0, &records) }
+        let answers = letters.map { answer(to: $0, &records) }
         do {
             try await commit(answers.count, records)
             answer(answers)
@@ -117,6 +117,30 @@ struct Writer {
     private mutating func drain() {
         var context = clockContext()
         _ = ledger.drainLeases(&context)
+    }
+
+    private mutating func answer(to letter: Mailbox.Letter, _ records: inout [IdempotencyRecord]) -> Answer {
+        guard logger.logLevel <= .debug else { return decide(letter, &records) }
+        let (position, start) = (ledger.position, ContinuousClock.now)
+        let answer = decide(letter, &records)
+        let duration = ContinuousClock.now - start
+        logger.debug("decision", metadata: describe(answer, events: ledger.position - position, duration))
+        return answer
+    }
+
+    private func describe(_ answer: Answer, events: Int64, _ duration: Duration) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "operation": "\(answer.letter.command.operation)", "request_id": "\(answer.letter.command.requestID)",
+            "events": "\(events)", "duration_ms": "\(duration / .milliseconds(1))",
+        ]
+        switch answer.result {
+        case .success(.decided): metadata["outcome"] = "decided"
+        case .success(.replayed): metadata["outcome"] = "replayed"
+        case .failure(let error):
+            metadata["outcome"] = "\(error.code.rawValue)"
+            if let explanation = error.explanation { metadata["step"] = "\(explanation.step)" }
+        }
+        return metadata
     }
 
     private mutating func decide(_ letter: Mailbox.Letter, _ records: inout [IdempotencyRecord]) -> Answer {
@@ -207,7 +231,7 @@ struct Writer {
         guard await isCurrent() else { return answer([unread(letter)]) }
         let start = ledger.savepoint
         var records: [IdempotencyRecord] = []
-        let decided = decide(letter, &records)
+        let decided = answer(to: letter, &records)
         do {
             try await commit(1, records)
             answer([decided])
