@@ -6,7 +6,7 @@ import FleetJSON
 /// Positions begin at 1 and have no gaps, because one writer gives them and each is the primary key of its row.
 enum EventLog {
     static let columns: SQL.Fragment =
-        "position, event_id, type, actor, acting_fleet_id, request_id, at, audience, data"
+        "position, event_id, type, actor, acting_fleet_id, request_id, at, audience, data, is_privileged"
 
     static func insert(_ event: Event) -> SQL {
         var data = JSONWriter(capacity: 768)
@@ -16,9 +16,10 @@ enum EventLog {
         return SQL(
             "events.insert",
             """
-            INSERT INTO events (position, event_id, type, actor, acting_fleet_id, request_id, at, audience, data) \
+            INSERT INTO events (\(columns)) \
             VALUES (\(event.position), \(event.id), \(event.type.rawValue), \(event.actor), \(event.actingFleet), \
-            \(event.requestID), \(event.at), \(.json(audience.string)), \(.json(data.string)))
+            \(event.requestID), \(event.at), \(.json(audience.string)), \(.json(data.string)), \
+            \(SQLValue.bool(event.isPrivileged)))
             """)
     }
 
@@ -31,7 +32,7 @@ enum EventLog {
                 position: position, id: try row.id(1), type: type, entity: try Entity(kind: type.kind, json: data),
                 actor: try row.text(3),
                 actingFleet: try row.optional(4) { (index) throws(StoreError) in try row.name(index) },
-                requestID: try row.text(5), at: try row.timestamp(6),
+                isPrivileged: try row.integer(9) != 0, requestID: try row.text(5), at: try row.timestamp(6),
                 audience: try Audience(json: JSON.parse(row.text(7))))
         } catch let error as StoreError {
             throw error

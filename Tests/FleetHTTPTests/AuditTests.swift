@@ -93,21 +93,31 @@ struct AuditTests {
         }
     }
 
-    @Test("What an administrator reads of a sealed fleet is noted as privileged, what it writes as done")
+    @Test("What an administrator writes, and reads of a sealed fleet, is noted as privileged")
     func privileged() async throws {
         try await Stage.run { stage in
             let service = stage.service
             try await service.ok(
                 "PATCH", "/federations/\(stage.federation)/members/victim", #"{"isolation_level":"sealed"}"#)
-            try await service.ok("GET", "/fleets/victim")
-            try await service.ok("GET", "/fleets/intruder")
-            await service.advance(by: 60)
-            let records = try await service.ok("GET", "/audit-log?outcome=privileged").rows("audit_records")
-            #expect(records.map { $0.text("protected_fleet_id") } == ["victim"])
             let administrator = try await stage.subject(service.adminKey)
-            #expect(records.map { $0.text("actor") } == [administrator])
+            let member = "/federations/\(stage.federation)/members"
+            let reads = [
+                ("/fleets/victim", "fleet:read"), ("/fleets/victim/resources", "fleet:read"),
+                (member, "federation:read"), (member + "/victim", "federation:read"),
+                (member + "/victim/sharing-rules", "federation:read"), ("/events?types=member.updated", "event:read"),
+            ]
+            for (path, action) in reads {
+                let before = try await stage.privilegedReads().count
+                try await service.ok("GET", path)
+                try await service.ok("GET", path.replacing("victim", with: "intruder"))
+                await service.advance(by: 60)
+                let records = try await stage.privilegedReads().dropFirst(before)
+                #expect(!records.isEmpty, "\(path)")
+                #expect(records.allSatisfy { $0.text("protected_fleet_id") == "victim" }, "\(path)")
+                #expect(records.allSatisfy { $0.text("actor") == administrator && $0.text("action") == action })
+            }
             let written = try await service.ok("GET", "/audit-log?action=member.updated").rows("audit_records")
-            #expect(written.map { $0.text("outcome") } == ["done"])
+            #expect(written.map { $0.text("outcome") } == ["privileged"])
             #expect(written.map { $0.text("actor") } == [administrator])
             #expect(written.map { $0.text("object") } == ["\(stage.federation)/victim"])
         }
@@ -121,6 +131,7 @@ struct AuditTests {
             let middle = service.clock.now + 30
             await service.advance(by: 60)
             _ = try await stage.trespass()
+            try await service.ok("PATCH", "/fleets/intruder", #"{"name":"I"}"#, key: .some(stage.intruder))
             let all = try await service.ok("GET", "/audit-log?page_size=1000").rows("audit_records")
             let actor = try await stage.subject(stage.intruder)
             let filters: [(String, (JSONObject) -> Bool)] = [
@@ -172,6 +183,12 @@ private struct Stage {
         await service.api.orchestrator.tick()
         return try await service.ok("GET", "/audit-log?outcome=denied", key: .some(key ?? service.adminKey))
             .rows("audit_records")
+    }
+
+    /// What an administrator read of sealed fleets.
+    func privilegedReads() async throws -> [JSONObject] {
+        try await service.ok("GET", "/audit-log?outcome=privileged&page_size=1000").rows("audit_records")
+            .filter { $0["protected_fleet_id"] != nil }
     }
 
     /// All pages of a query, two records each.

@@ -136,12 +136,12 @@ extension Event {
         if case .crossing(let crossing) = entity { crossing.action } else { type.rawValue }
     }
 
-    /// `done`, `denied`, or `privileged` for what only a platform administrator's rights allowed.
+    /// `done`, `denied`, or `privileged` for what a platform administrator wrote, or read of a sealed fleet.
     package var auditOutcome: String {
         switch type {
         case .violationBlocked: "denied"
         case .privilegedRead: "privileged"
-        default: "done"
+        default: isPrivileged ? "privileged" : "done"
         }
     }
 }

@@ -15,6 +15,8 @@ package struct Event: Sendable, Equatable {
     /// The principal's subject, or `clock` for what time alone did.
     package let actor: String
     package let actingFleet: Fleet.ID?
+    /// Whether a platform administrator did it: what it may do everywhere is told apart in the audit log.
+    package let isPrivileged: Bool
     package let requestID: String
     package let at: Timestamp
     /// Who it was for when it was committed.
@@ -24,7 +26,7 @@ package struct Event: Sendable, Equatable {
 
     package init(
         position: Int64, id: ID, type: EventType, entity: Entity, actor: String, actingFleet: Fleet.ID?,
-        requestID: String, at: Timestamp, audience: Audience
+        isPrivileged: Bool, requestID: String, at: Timestamp, audience: Audience
     ) {
         self.position = position
         self.id = id
@@ -32,6 +34,7 @@ package struct Event: Sendable, Equatable {
         self.entity = entity
         self.actor = actor
         self.actingFleet = actingFleet
+        self.isPrivileged = isPrivileged
         self.requestID = requestID
         self.at = at
         self.audience = audience

@@ -72,7 +72,8 @@ extension Ledger {
         precondition(type.kind == entity.kind, "\(type) is not about \(entity.kind)")
         let event = Event(
             position: position + 1, id: context.ids.next(at: context.now), type: type, entity: entity,
-            actor: context.actor, actingFleet: context.actingFleet, requestID: context.requestID, at: context.now,
+            actor: context.actor, actingFleet: context.actingFleet,
+            isPrivileged: context.principal.isAdmin, requestID: context.requestID, at: context.now,
             audience: audience ?? self.audience(of: entity))
         apply(event)
         recorded.append(event)

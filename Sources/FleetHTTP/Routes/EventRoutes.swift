@@ -21,6 +21,7 @@ enum EventRoutes {
             (federation == nil || event.entity.federation == federation)
                 && call.view.sees(event, standings: facts.standings, members: facts.members)
         }
+        try await call.notePrivilege(towards: Set(events.flatMap(\.audience.parties)), action: .eventRead)
         var writer = JSONWriter(capacity: 1024 * (events.count + 1))
         writer.beginObject()
         writer.key("events")

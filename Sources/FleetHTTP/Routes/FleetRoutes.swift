@@ -82,14 +82,15 @@ extension Call {
         }
         guard let fleet else { throw FleetError.notFound(.fleetNotFound) }
         guard disclosure >= .known else { throw crossing(.notFound(.fleetNotFound), of: id, action: .fleetRead) }
-        try await notePrivilege(towards: id, action: .fleetRead)
+        try await notePrivilege(towards: [id], action: .fleetRead)
         return (fleet, disclosure)
     }
 
     /// A platform administrator sees sealed fleets too, but not unseen: the audit log has each such read.
-    func notePrivilege(towards owner: Fleet.ID, action: Permission) async throws {
-        guard principal.isAdmin, !principal.fleets.contains(owner) else { return }
-        let isSealed = try await stored { () throws(StoreError) in try await api.store.isSealed(owner) }
-        if isSealed { note(.privilegedRead, towards: owner, action: action) }
+    func notePrivilege(towards owners: Set<Fleet.ID>, action: Permission) async throws(FleetError) {
+        guard principal.isAdmin else { return }
+        let others = owners.subtracting(principal.fleets)
+        let sealed = try await stored { () throws(StoreError) in try await api.store.sealed(among: others) }
+        for owner in sealed { note(.privilegedRead, towards: owner, action: action) }
     }
 }

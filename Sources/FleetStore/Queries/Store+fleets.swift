@@ -6,16 +6,17 @@ extension Store {
         return try row.map { (row) throws(StoreError) in try Tables.fleets.decode(row) }
     }
 
-    /// Whether the fleet is sealed in any federation.
-    package func isSealed(_ fleet: Fleet.ID) async throws(StoreError) -> Bool {
+    /// Those of the fleets that are sealed in any federation; at most a page's worth of fleets.
+    package func sealed(among fleets: Set<Fleet.ID>) async throws(StoreError) -> [Fleet.ID] {
+        guard !fleets.isEmpty else { return [] }
         let rows = try await database.find(
             SQL(
-                "fleet.is_sealed",
+                "fleets.sealed",
                 """
-                SELECT 1 FROM fleet_federation_members \
-                WHERE fleet_id = \(fleet) AND isolation_level = 'sealed' AND status <> 'left' LIMIT 1
+                SELECT DISTINCT fleet_id FROM fleet_federation_members \
+                WHERE fleet_id IN \(list: fleets.sorted()) AND isolation_level = 'sealed' AND status <> 'left'
                 """))
-        return !rows.isEmpty
+        return try rows.map { (row) throws(StoreError) in try row.name(0) }
     }
 
     /// How much of a fleet the reader may learn.

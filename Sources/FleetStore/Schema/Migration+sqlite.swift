@@ -213,4 +213,7 @@ extension Migration {
         """,
         "CREATE UNIQUE INDEX api_keys_by_digest ON api_keys (digest) WHERE revoked_at IS NULL",
     ]
+
+    /// What platform administrators did is told apart from then on.
+    static let sqlitePrivilege = ["ALTER TABLE events ADD COLUMN is_privileged INTEGER NOT NULL DEFAULT 0"]
 }

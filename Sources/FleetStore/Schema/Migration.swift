@@ -6,7 +6,11 @@ package struct Migration: Sendable {
 
     static func all(for dialect: Dialect) -> [Migration] {
         switch dialect {
-        case .sqlite: [Migration(version: 1, name: "foundation", statements: sqliteFoundation)]
+        case .sqlite:
+            [
+                Migration(version: 1, name: "foundation", statements: sqliteFoundation),
+                Migration(version: 2, name: "privilege", statements: sqlitePrivilege),
+            ]
         // The steps for PostgreSQL come with its backend; until then no database of that dialect is opened.
         case .postgres: []
         }
