@@ -78,6 +78,20 @@ extension Principal {
         return operates && standing.members.contains { $0.role == .coordinator && $0.status == .active }
     }
 
+    /// Whether it may do this in a federation, as one of those who coordinate it or for a member.
+    ///
+    /// - Parameter fleet: for this one; nil is for any of the fleets that it acts for.
+    package func holds(_ permission: Permission, in standing: Standing, for fleet: Fleet.ID?) -> Bool {
+        if holds(permission, coordinating: standing) { return true }
+        // The federation itself is changed by those who coordinate it; a membership also by its own fleet.
+        guard ![.federationManage, .metricsWrite].contains(permission), permission != .memberManage || fleet != nil
+        else { return false }
+        return standing.members.contains { member in
+            member.status != .left && (fleet ?? member.key.fleet) == member.key.fleet
+                && holds(permission, for: member.key.fleet)
+        }
+    }
+
     /// Whether it may do this to the federations that it was named a coordinator of.
     private func coordinatesByRole(_ permission: Permission) -> Bool {
         Role.coordination.contains(permission)

@@ -59,9 +59,11 @@ enum CallerRoutes {
             guard let standing, call.view.sees(standing) else {
                 return "There is no such federation, or you may not see it."
             }
-            let isRead = permission == .federationRead
-            guard isRead || principal.holds(permission, coordinating: standing) else {
-                return "You do not coordinate this federation with \(permission.rawValue)."
+            let fleet: Fleet.ID? = body.name("fleet_id")
+            guard principal.holds(permission, in: standing, for: fleet) else {
+                return fleet == nil
+                    ? "You neither coordinate this federation nor act for a member with \(permission.rawValue)."
+                    : "This fleet is no member of the federation."
             }
         }
         return nil
