@@ -49,7 +49,8 @@ package enum OpenAPI {
             ]
         }
         switch endpoint.access {
-        case .anybody: operation["security"] = .array([.object(JSONObject()), ["bearer": .array([])]])
+        case .anybody: operation["security"] = .array([])
+        case .anybodyKnown: operation["security"] = .array([.object(JSONObject()), ["bearer": .array([])]])
         case .authenticated, .permission:
             operation["security"] = .array([["bearer": .array([])], ["api_key": .array([])]])
         }

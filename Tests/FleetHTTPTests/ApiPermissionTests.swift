@@ -41,7 +41,9 @@ struct ApiPermissionTests {
         for endpoint in Router.endpoints {
             let name = ApiStage.name(endpoint)
             let wanted: Endpoint.Access? = ApiRouteTable.permissions[name].map { permission in
-                permission.map { .permission($0) } ?? (endpoint.path.hasPrefix(API.base) ? .authenticated : .anybody)
+                permission.map { .permission($0) }
+                    ?? (endpoint.path.hasPrefix(API.base)
+                        ? .authenticated : endpoint.path == "/health" ? .anybodyKnown : .anybody)
             }
             #expect(endpoint.access == wanted, "\(name)")
         }

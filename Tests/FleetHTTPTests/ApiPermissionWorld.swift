@@ -79,7 +79,7 @@ struct ApiPermissionWorld {
             "{key_id}": isAbsent ? Self.absentID : try await keyID(endpoint, relation, key: key),
         ]
         let path = values.reduce(endpoint.path) { $0.replacing($1.key, with: $1.value) }
-        let query = endpoint.isWrite && endpoint.access != .anybody ? "?dry_run=true" : ""
+        let query = endpoint.isWrite && !endpoint.access.isPublic ? "?dry_run=true" : ""
         var body = body(endpoint, relation)
         if isAbsent {
             for (id, other) in [(fleet(relation), "absent"), (lease(endpoint, relation), Self.absentID)] {

@@ -6,10 +6,15 @@ package import Hummingbird
 package struct Endpoint: Sendable {
     /// Who may call it.
     package enum Access: Sendable, Equatable {
+        /// Anybody; a credential is not looked at.
         case anybody
+        /// Anybody; who is known is told more.
+        case anybodyKnown
         /// Any principal.
         case authenticated
         case permission(Permission)
+
+        package var isPublic: Bool { self == .anybody || self == .anybodyKnown }
     }
 
     package struct Parameter: Sendable {
@@ -53,7 +58,7 @@ package struct Endpoint: Sendable {
 
     /// Every parameter that its query may have.
     package var allParameters: [Parameter] {
-        guard access != .anybody else { return parameters }
+        if access.isPublic { return parameters }
         return parameters + (isWrite ? [.dryRun] : [.minPosition])
     }
 }

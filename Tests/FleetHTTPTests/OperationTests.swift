@@ -1,0 +1,57 @@
+import FleetDomain
+import FleetHTTP
+import FleetJSON
+import FleetStore
+import FleetTestSupport
+import SQLiteBackend
+import Testing
+
+/// What probes and scrapers are told.
+@Suite("Operation", .timeLimit(.minutes(1)))
+struct OperationTests {
+    @Test("Health names each dependency to who is known, and only its status to others")
+    func healthy() async throws {
+        try await TestService.run { service in
+            let open = try await service.send("GET", "//health", key: .some(nil))
+            #expect(open.status == 200 && open.object == ["status": "healthy", "service": "fleet-coordination"])
+            let known = try await service.send("GET", "//health")
+            let checks = known["checks"]?.objectValue ?? [:]
+            #expect(checks.members.map(\.key) == ["database", "redis", "kafka", "clickhouse"])
+            #expect(checks["database"]?.objectValue == ["status": "healthy", "engine": "sqlite"])
+            #expect(checks["redis"]?.objectValue == ["status": "disabled"])
+        }
+    }
+
+    @Test("A database that does not answer makes it unhealthy, also for a key that cannot be looked up; it still lives")
+    func unhealthy() async throws {
+        let database = FaultyDatabase(try await SQLiteDatabase.openInMemory())
+        try await TestService.run(database: database) { service in
+            let fresh = try await service.key([.auditor])
+            database.setReadFault(.unavailable("gone"))
+            for key in [nil, fresh] {
+                let health = try await service.send("GET", "//health", key: .some(key))
+                #expect(health.status == 503 && health.text("status") == "unhealthy", "\(health.body)")
+                #expect(try await service.send("GET", "//livez", key: .some(key)).status == 200)
+            }
+            database.setReadFault(nil)
+            #expect(try await service.send("GET", "//health", key: .some(nil)).status == 200)
+        }
+    }
+
+    @Test("Every refusal and failure is counted by its code, whichever request it answers")
+    func errors() async throws {
+        try await TestService.run { service in
+            _ = try await service.send("GET", "/fleets/absent")
+            _ = try await service.send("GET", "/whoami", key: .some("wrong"))
+            _ = try await service.send("POST", "/federations", "{")
+            _ = try await service.send("POST", "/fleets/absent/resources", #"{"resource_id":"r","resource_type":"t"}"#)
+            let text = try await service.ok("GET", "//metrics").body
+            for line in [
+                #"fleet_errors_total{code="fleet_not_found"} 2"#, #"fleet_errors_total{code="invalid_credentials"} 1"#,
+                #"fleet_errors_total{code="malformed_json"} 1"#,
+            ] {
+                #expect(text.contains(line), "\(line)")
+            }
+        }
+    }
+}
