@@ -31,7 +31,7 @@ package enum Router {
         .init(.post, m + "/{fleet_id}/suspend", .permission(.memberManage), "Suspend a membership", answers: [(200, "Member")], handler: MemberRoutes.act(.suspend)),
         .init(.post, m + "/{fleet_id}/resume", .permission(.memberManage), "Resume a membership", answers: [(200, "Member")], handler: MemberRoutes.act(.resume)),
         .init(.get, m + "/{fleet_id}/sharing-rules", .permission(.fleetRead), "Read one's standing approvals", answers: [(200, "SharingRules")], handler: MemberRoutes.getRules),
-        .init(.put, m + "/{fleet_id}/sharing-rules", .permission(.fleetOperate), "Replace one's standing approvals", body: MemberRoutes.rules, answers: [(200, "Member")], handler: MemberRoutes.putRules),
+        .init(.put, m + "/{fleet_id}/sharing-rules", .permission(.fleetOperate), "Replace one's standing approvals", body: MemberRoutes.rules, answers: [(200, "SharingRules")], handler: MemberRoutes.putRules),
     ]
     private static let fleets: [Endpoint] = [
         .init(.post, v, .permission(.fleetManage), "Register a fleet", body: FleetRoutes.draft, answers: [(201, "Fleet")], handler: FleetRoutes.register),
@@ -74,7 +74,7 @@ package enum Router {
         .init(.post, API.base + "/permissions/check", .authenticated, "Could I, and if not why", body: CallerRoutes.check, answers: [(200, "PermissionCheck")], handler: CallerRoutes.checkPermission),
     ]
     private static let operations: [Endpoint] = [
-        .init(.get, "/health", .anybody, "Is the service healthy", answers: [(200, "Health")], handler: OperationRoutes.health),
+        .init(.get, "/health", .anybodyKnown, "Is the service healthy", answers: [(200, "Health")], handler: OperationRoutes.health),
         .init(.get, "/livez", .anybody, "Is the process alive", answers: [(200, "Status")], handler: OperationRoutes.live),
         .init(.get, "/readyz", .anybody, "Can the service answer", answers: [(200, "Status")], handler: OperationRoutes.ready),
         .init(.get, "/metrics", .permission(.metricsRead), "Measurements for Prometheus", answers: [(200, nil)], handler: OperationRoutes.metrics),
@@ -92,7 +92,8 @@ private enum Filters {
     static let federations =
         [
             Endpoint.Parameter("status", .choice(FederationStatus.self), "In this state."), fleet,
-            Endpoint.Parameter("q", .string(1...100), "Whose name contains this, in any case."),
+            Endpoint.Parameter(
+                "q", .string(1...100), "Whose name contains this, whatever the case of its ASCII letters."),
         ] + Endpoint.Parameter.paging
     static let sharing =
         [

@@ -247,7 +247,7 @@ private enum Transitions {
 
     static func status(after type: EventType, is status: String) -> Bool {
         switch type {
-        case .sharingRequested: ["pending", "granted", "active"].contains(status)
+        case .sharingRequested: status == "pending"
         case .sharingApproved: ["granted", "active"].contains(status)
         case .sharingActivated, .memberJoined, .memberResumed, .federationCreated, .federationResumed:
             status == "active"

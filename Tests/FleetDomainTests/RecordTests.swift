@@ -106,7 +106,7 @@ struct RecordTests {
             digest: (0..<32).map { _ in UInt8(truncatingIfNeeded: random.next()) },
             roles: Set(Role.allCases.filter { _ in random.chance(50) }), fleets: [World.lender, World.third],
             federations: [world.federation], scopes: Set(Permission.allCases.filter { _ in random.chance(50) }),
-            expiresAt: random.optional { $0.timestamp() })
+            expiresAt: random.optional { world.now + $0.int(in: 1...1_000_000_000) })
         try world.act(as: world.admin) { ledger, context throws(FleetError) in try ledger.create(draft, &context) }
         return world
     }

@@ -157,12 +157,22 @@ struct RequestTests {
         #expect(world.refusal(of: world.ask { $0.target = World.lender }, as: world.lenderSide)?.code == .sameFleet)
     }
 
+    @Test("Every fault that no state can make right is named at once")
+    func senseless() throws {
+        let world = try World()
+        let asking = world.ask {
+            $0.priority = .emergency
+            $0.startsAt = world.now + -61
+        }
+        #expect(world.refusal(of: asking)?.faults.map(\.pointer) == ["/starts_at", "/reason"])
+    }
+
     @Test("An emergency needs its own permission and a reason, when asking and when changing the priority")
     func emergency() throws {
         let world = try World()
         let entitled = LedgerScenario.operatorOf(World.borrower, scopes: [.sharingEmergency])
         let asking = world.ask { $0.priority = .emergency }
-        #expect(world.refusal(of: asking)?.code == .permissionDenied)
+        #expect(world.refusal(of: asking)?.faults.map(\.pointer) == ["/reason"])
         #expect(world.refusal(of: asking, as: entitled)?.faults.map(\.pointer) == ["/reason"])
         let bare = try world.request(world.ask { $0.startsAt = world.now + 7200 })
         var reasoned = asking

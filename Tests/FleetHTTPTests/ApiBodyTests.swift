@@ -37,9 +37,9 @@ struct ApiBodyTests {
             (Array(#"{"a":""#.utf8) + [0xed, 0xa0, 0x80] + Array(#""}"#.utf8), 400, "invalid_encoding"),
         ]
 
-    @Test("that cannot be read is told apart from one that is wrong")
+    @Test("that cannot be read is told apart from one that is wrong, also where none is needed")
     func unreadable() async throws {
-        try await ApiStage.run(Self.endpoints) { stage, endpoint in
+        try await ApiStage.run(Router.endpoints.filter(\.isWrite)) { stage, endpoint in
             let path = try stage.example(of: endpoint).path
             for row in Self.unreadable {
                 let reply = try await stage.service.send(endpoint.method.rawValue, path, bytes: row.body)

@@ -10,7 +10,7 @@ import Testing
 struct ApiConditionalTests {
     /// The routes that read one object.
     private static let reads = Router.endpoints.filter { endpoint in
-        !endpoint.isWrite && endpoint.access != .anybody
+        !endpoint.isWrite && !endpoint.access.isPublic
             && ["}", "sharing-rules", "whoami"].contains { endpoint.path.hasSuffix($0) }
     }
 
@@ -82,6 +82,22 @@ struct ApiConditionalTests {
         }
     }
 
+    @Test("of a fleet's standing approvals is theirs, and not that of the membership")
+    func sharingRules() async throws {
+        try await TestService.run { service in
+            let path = "/federations/\(try await service.found([("owner", "none")]))/members/owner/sharing-rules"
+            let empty = try await service.ok("GET", path)
+            let rule = #"{"rules":[{"counterparty":"*","resource_type":"vehicle","approve":"auto"}]}"#
+            let tag = try #require(empty.etag)
+            let first = try await service.send("PUT", path, rule, headers: ["If-Match": tag])
+            #expect(first.status == 200 && first.rows("rules").count == 1, "\(first.body)")
+            let read = try await service.ok("GET", path)
+            #expect(read.etag == first.etag && read.bytes == first.bytes)
+            let late = try await service.send("PUT", path, #"{"rules":[]}"#, headers: ["If-Match": tag])
+            late.expectProblem(412, "precondition_failed", "a tag of before")
+        }
+    }
+
     @Test("lets one of many writers through that saw the same object")
     func concurrentWriters() async throws {
         try await TestService.run { service in
@@ -135,8 +151,7 @@ struct ApiConditionalTests {
             ]
             for (method, path, body) in changes {
                 try await service.refused(428, "precondition_required", method, path, body)
-                let object = path.replacing("/sharing-rules", with: "")
-                let tag = try #require(try await service.ok("GET", object).etag)
+                let tag = try #require(try await service.ok("GET", path).etag)
                 let reply = try await service.send(method, path, body, headers: ["If-Match": tag])
                 #expect((200..<300).contains(reply.status), "\(method) \(path): \(reply.body)")
             }

@@ -66,6 +66,28 @@ struct ApiReplayTests {
         }
     }
 
+    @Test("is given though what was asked for has meanwhile begun, or ended")
+    func afterItsTime() async throws {
+        try await TestService.run { service in
+            let federation = try await service.found([("owner", "none"), ("borrower", "none")])
+            try await service.register("owner", "van")
+            let requests = [
+                ("/resource-sharing", service.request(federation, "van")),
+                ("/api-keys", #"{"name":"k","roles":["auditor"],"expires_at":"\#(service.clock.now + 60)"}"#),
+            ]
+            for (path, body) in requests {
+                let first = try await service.send("POST", path, body, headers: Self.key)
+                #expect(first.status == 201, "\(first.body)")
+            }
+            await service.advance(by: 3600)
+            for (path, body) in requests {
+                let again = try await service.send("POST", path, body, headers: Self.key)
+                #expect(again.status == 201 && again.headers["idempotency-replayed"] == "true", "\(again.body)")
+                try await service.refused(422, "validation_failed", "POST", path, body)
+            }
+        }
+    }
+
     @Test("is given to a retry that still names the tag of before")
     func staleTag() async throws {
         try await TestService.run { service in

@@ -150,6 +150,8 @@ struct ApiWalkTests {
             let borrower = try await service.key([.fleetOperator], fleets: [apiName("borrower")])
             try await walker.go(404, "GET", "/fleets/{fleet_id}", "/fleets/owner", key: .some(borrower))
             await service.advance(by: 61)
+            let owner = try await service.key([.fleetOperator], fleets: [apiName("owner")])
+            try await service.ok("PATCH", "/fleets/owner", #"{"name":"O"}"#, key: .some(owner))
             let audit = try await walker.go(200, "GET", "/audit-log", "/audit-log?fleet_id=owner&page_size=1000")
             let outcomes = Set(audit.rows("audit_records").map { $0.text("outcome") })
             #expect(outcomes == ["done", "denied", "privileged"])

@@ -61,8 +61,8 @@ struct EdgeProblemTests {
     func table() {
         for code in ErrorCode.allCases {
             #expect((400..<600).contains(code.presentation.status.code))
-            // Whoever may retry an answer below 500 has sent too slowly.
-            if code.presentation.isRetryable { #expect([408, 503].contains(code.presentation.status.code)) }
+            // Whoever may retry an answer below 500 has sent too slowly; a full disk heals.
+            if code.presentation.isRetryable { #expect([408, 503, 507].contains(code.presentation.status.code)) }
         }
         #expect(Set(ErrorCode.allCases.map(\.presentation.title)).count == ErrorCode.allCases.count)
     }

@@ -71,6 +71,18 @@ struct SharingConflictTests {
         }
     }
 
+    @Test("by name is refused of a pooled resource, though it is free")
+    func pooled() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.register("van", ["pooled": .bool(true)])
+            let refused = try await stage.ask("van")
+            refused.expect(409, code: "resource_unavailable")
+            #expect(refused.changes.map(\.field) == ["resource.pooled"] && refused.changes.map(\.value) == ["false"])
+            _ = try await stage.send("PATCH", "/fleets/owner/resources/van", ["pooled": .bool(false)], as: .owner)
+            _ = try await stage.lease("van", is: "active")
+        }
+    }
+
     @Test("may still be for as many units as are free")
     func pool() async throws {
         try await SharingStage.run(level: "none") { stage in

@@ -11,6 +11,7 @@ struct DiskFullTests {
         let directory = try ScratchDirectory()
         guard try run("/bin/mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", directory.path) == 0 else {
             print("SKIPPED: the full-disk test may not mount a tmpfs here; run it as root")
+            try #require(ProcessInfo.processInfo.environment["CI"] == nil, "what a merge requires is never skipped")
             return
         }
         defer { _ = try? run("/bin/umount", directory.path) }

@@ -28,6 +28,9 @@ extension Ledger {
     /// Makes a key. Who is no platform administrator makes keys no wider than itself.
     package mutating func create(_ draft: APIKeyDraft, _ context: inout Context) throws(FleetError) -> Entity {
         let principal = context.principal
+        if let expiresAt = draft.expiresAt, expiresAt <= context.now {
+            throw FleetError.invalid("/expires_at", "in_the_past", "is not to come")
+        }
         guard principal.mayHold(.keyManage) else { throw FleetError.denied(.keyManage) }
         let key = APIKey(
             id: draft.id, name: draft.name, digest: draft.digest, roles: draft.roles, fleets: draft.fleets,

@@ -1,19 +1,29 @@
 import FleetJSON
 
+/// Which representation of an entity an answer and its tag are about.
+package enum Facet: Sendable {
+    case whole
+    /// The standing approvals of a membership, which only the fleet itself sees.
+    case sharingRules
+}
+
 extension View {
     /// The body that the reader gets for `entity`, whatever it is.
     ///
     /// - Parameters:
+    ///   - facet: which representation of it.
     ///   - standing: what ties the reader to a federation; without it, it does not coordinate it.
     ///   - secret: shown once with a new key.
     ///   - obligations: added where the end of something goes on.
     package func bytes(
-        of entity: Entity, standing: Standing? = nil, secret: String? = nil, obligations: [Obligation]? = nil
+        of entity: Entity, _ facet: Facet = .whole, standing: Standing? = nil, secret: String? = nil,
+        obligations: [Obligation]? = nil
     ) -> [UInt8] {
         var writer = JSONWriter()
         switch entity {
         case .federation(let federation):
             write(federation, in: standing ?? Standing(federation: federation, members: []), to: &writer)
+        case .member(let member) where facet == .sharingRules: writeRules(of: member, to: &writer)
         case .member(let member): write(member, to: &writer)
         case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)
@@ -27,11 +37,11 @@ extension View {
     }
 
     /// The same, with the facts of the ledger.
-    package func bytes(of entity: Entity, _ ledger: Ledger) -> [UInt8] {
+    package func bytes(of entity: Entity, _ facet: Facet = .whole, in ledger: Ledger) -> [UInt8] {
         if case .federation(let federation) = entity {
             return bytes(of: entity, standing: ledger.standing(of: reader, in: federation))
         }
-        return bytes(of: entity)
+        return bytes(of: entity, facet)
     }
 
     private func adding(_ obligations: [Obligation], to object: [UInt8]) -> [UInt8] {

@@ -96,7 +96,7 @@ extension EventType {
             .member
         case .fleetRegistered, .fleetUpdated, .fleetRetired: .fleet
         case .resourceRegistered, .resourceUpdated, .resourceRetired: .resource
-        case .sharingRequested, .sharingApproved, .sharingActivated, .sharingExtended, .sharingUpdated,
+        case .sharingRequested, .sharingApproved, .sharingGranted, .sharingActivated, .sharingExtended, .sharingUpdated,
             .sharingCompleted, .sharingRejected, .sharingExpired, .sharingCancelled, .sharingNoShow, .sharingOverdue,
             .sharingRevoking, .sharingRevoked:
             .lease

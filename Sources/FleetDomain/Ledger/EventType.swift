@@ -21,6 +21,7 @@ package enum EventType: String, Sendable, CaseIterable {
     case resourceRetired = "resource.retired"
     case sharingRequested = "sharing.requested"
     case sharingApproved = "sharing.approved"
+    case sharingGranted = "sharing.granted"
     case sharingActivated = "sharing.activated"
     case sharingExtended = "sharing.extended"
     case sharingUpdated = "sharing.updated"

@@ -104,6 +104,10 @@ extension FleetError {
     }
 
     package static func invalid(_ pointer: String, _ code: String, _ detail: String) -> FleetError {
-        FleetError(.validationFailed, "The request is not valid.", faults: [Fault(pointer, code, detail)])
+        invalid([Fault(pointer, code, detail)])
+    }
+
+    package static func invalid(_ faults: [Fault]) -> FleetError {
+        FleetError(.validationFailed, "The request is not valid.", faults: faults)
     }
 }

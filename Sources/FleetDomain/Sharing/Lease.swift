@@ -40,6 +40,8 @@ package struct Lease: Sendable, Equatable {
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
 
+    /// Both sides.
+    package var fleets: Set<Fleet.ID> { [source, target] }
     package var endsAt: Timestamp { startsAt + duration }
     package var window: Window { Window(start: startsAt, end: endsAt) }
     package var resourceKey: Resource.Key { Resource.Key(fleet: source, resource: resource) }

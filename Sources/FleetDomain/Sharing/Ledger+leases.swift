@@ -2,6 +2,23 @@ package enum LeaseAction: String, Sendable, CaseIterable {
     case approve, reject, activate, `return`, revoke, acknowledge
 }
 
+extension Principal {
+    /// The fleet in whose name the principal takes the step.
+    ///
+    /// - Throws: `permission_denied` when it does not act for the side whose step it is.
+    package func side(of action: LeaseAction, on lease: Lease) throws(FleetError) -> Fleet.ID {
+        let (fleet, permission): (Fleet.ID, Permission) =
+            switch action {
+            case .approve, .reject:
+                (lease.requestedBy == .target ? lease.source : lease.target, .sharingApprove)
+            case .revoke: (lease.source, .sharingManage)
+            case .activate, .return, .acknowledge: (lease.target, .sharingManage)
+            }
+        guard holds(permission, for: fleet) else { throw FleetError.denied(permission, crossing: fleet) }
+        return fleet
+    }
+}
+
 package struct LeaseUpdate: Sendable, Equatable {
     package var duration: Seconds?
     package var priority: Priority?
@@ -36,17 +53,7 @@ extension Ledger {
     private func requireSide(
         of action: LeaseAction, _ lease: Lease, _ context: inout Context
     ) throws(FleetError) {
-        let (fleet, permission): (Fleet.ID, Permission) =
-            switch action {
-            case .approve, .reject:
-                (lease.requestedBy == .target ? lease.source : lease.target, .sharingApprove)
-            case .revoke: (lease.source, .sharingManage)
-            case .activate, .return, .acknowledge: (lease.target, .sharingManage)
-            }
-        guard context.principal.holds(permission, for: fleet) else {
-            throw FleetError.denied(permission, crossing: fleet)
-        }
-        context.actingFleet = fleet
+        context.actingFleet = try context.principal.side(of: action, on: lease)
     }
 
     private mutating func approve(_ lease: Lease, _ context: inout Context) throws(FleetError) -> Entity {

@@ -11,6 +11,7 @@ extension Ledger {
     ///   `federation_ambiguous`, `resource_not_found`, or a refusal with its explanation.
     package mutating func request(_ request: SharingRequest, _ context: inout Context) throws(FleetError) -> Entity {
         let principal = context.principal
+        try requireSense(of: request, now: context.now)
         let sides = try sides(of: request, principal)
         context.actingFleet = sides.target ? request.target : request.source
         let federation = try meetingPlace(of: request, principal, sides)
@@ -38,23 +39,32 @@ extension Ledger {
 
     // MARK: 1. Who asks
 
-    /// The sides for which the principal may speak here.
-    private func sides(of request: SharingRequest, _ principal: Principal) throws(FleetError) -> Sides {
+    /// What no state can make right, all of it at once.
+    private func requireSense(of request: SharingRequest, now: Timestamp) throws(FleetError) {
+        var faults: [FleetError.Fault] = []
+        if let startsAt = request.startsAt, startsAt < now - SharingLimits.startTolerance {
+            faults.append(FleetError.Fault("/starts_at", "in_the_past", "is more than a minute ago"))
+        }
+        if request.priority == .emergency, request.reason?.isEmpty ?? true {
+            faults.append(FleetError.Fault("/reason", "required", "An emergency says its reason."))
+        }
+        guard faults.isEmpty else { throw FleetError.invalid(faults) }
         guard request.source != request.target else {
             throw FleetError(.sameFleet, "A fleet does not borrow from itself.")
         }
+    }
+
+    /// The sides for which the principal may speak here.
+    private func sides(of request: SharingRequest, _ principal: Principal) throws(FleetError) -> Sides {
         let source = principal.holds(.sharingRequest, for: request.source)
         let target = principal.holds(.sharingRequest, for: request.target)
         guard source || target else {
             throw FleetError.denied(.sharingRequest, crossing: fleets[request.source]?.id)
         }
-        if request.priority == .emergency {
-            guard principal.holds(.sharingEmergency, for: target ? request.target : request.source) else {
-                throw FleetError.denied(.sharingEmergency)
-            }
-            guard request.reason?.isEmpty == false else {
-                throw FleetError.invalid("/reason", "required", "An emergency says its reason.")
-            }
+        if request.priority == .emergency,
+            !principal.holds(.sharingEmergency, for: target ? request.target : request.source)
+        {
+            throw FleetError.denied(.sharingEmergency)
         }
         return Sides(source: source, target: target)
     }
@@ -228,6 +238,12 @@ extension Ledger {
         of request: SharingRequest, _ resource: Resource, _ policy: FederationPolicy
     ) -> [Violation] {
         var violations: [Violation] = []
+        if resource.pooled {
+            violations.append(
+                Violation(
+                    code: .resourceUnavailable, concern: .resource, field: "resource.pooled", value: "false",
+                    sentence: "the resource is pooled: its owner does not lend it by name"))
+        }
         if resource.status != .available {
             violations.append(
                 Violation(
@@ -298,34 +314,6 @@ extension Ledger {
         }
     }
 
-    /// Free windows for the request from `start` on, as far as the policy lets anyone book.
-    private func gaps(
-        of resource: Resource, quantity: Int64, _ duration: Seconds, from start: Timestamp,
-        _ policy: FederationPolicy, now: Timestamp
-    ) -> Nearest {
-        let horizon = now + policy.bookingHorizon
-        let until = horizon + duration + resource.buffer
-        // Nothing is looked for while anything cools: what is found is free, if not always the first.
-        let start = resource.cooling.reduce(start) { max($0, $1.until) }
-        let found = (calendars[resource.key] ?? Calendar()).gaps(
-            of: duration + resource.buffer, atMost: resource.capacity - quantity, from: start, until: until,
-            count: SharingLimits.nearestWindows)
-        let windows = found.map { Window(start: $0.start, end: $0.start + duration) }
-        return Nearest(windows: windows.filter { $0.start <= horizon }, searchedUntil: horizon)
-    }
-
-    /// The free windows that a refusal names; none while the resource is not back, as nobody knows when it will be.
-    private func nearest(
-        to request: SharingRequest, startsAt: Timestamp, of resource: Resource, _ policy: FederationPolicy,
-        _ violations: [Violation], now: Timestamp
-    ) -> Nearest? {
-        guard !violations.contains(where: { $0.code == .unitNotReturned }) else { return nil }
-        let lifted = request.within(policy, startsAt: startsAt, now: now)
-        return gaps(
-            of: resource, quantity: request.quantity, lifted.end.seconds(since: lifted.start), from: lifted.start,
-            policy, now: now)
-    }
-
     // MARK: 5. Consent
 
     private func isApprovedByRule(_ request: SharingRequest, in federation: Federation.ID) -> Bool {
@@ -352,8 +340,19 @@ extension Ledger {
             deadline: isApproved ? nil : context.now + policy.approvalTimeout, readyAt: nil, version: 1,
             createdAt: context.now, updatedAt: context.now)
         if isApproved { begin(&lease, at: context.now) }
-        record(.sharingRequested, .lease(lease), &context)
+        record(lease.eventOfItsBeginning, .lease(lease), &context)
         return .lease(lease)
+    }
+}
+
+extension Lease {
+    /// What its first event is called, by how far it got at once.
+    fileprivate var eventOfItsBeginning: EventType {
+        switch status {
+        case .granted: .sharingGranted
+        case .active: .sharingActivated
+        default: .sharingRequested
+        }
     }
 }
 
@@ -365,7 +364,7 @@ struct Sides {
 
 extension SharingRequest {
     /// The window that it would ask for if it kept to the policy.
-    fileprivate func within(_ policy: FederationPolicy, startsAt: Timestamp, now: Timestamp) -> Window {
+    func within(_ policy: FederationPolicy, startsAt: Timestamp, now: Timestamp) -> Window {
         let start = min(startsAt, now + policy.bookingHorizon)
         return Window(start: start, end: start + min(duration, policy.leaseDurationMax))
     }
@@ -376,5 +375,5 @@ extension FederationPolicy {
 }
 
 extension Timestamp {
-    fileprivate func seconds(since earlier: Timestamp) -> Seconds { (milliseconds - earlier.milliseconds) / 1000 }
+    func seconds(since earlier: Timestamp) -> Seconds { (milliseconds - earlier.milliseconds) / 1000 }
 }

@@ -30,6 +30,7 @@ struct Write: Sendable {
     let operation: String
     /// What the answer is about.
     let kind: Entity.Kind
+    var facet = Facet.whole
     /// The object that `If-Match` speaks of; nil for what does not exist before.
     var target: (@Sendable (Ledger) throws(FleetError) -> Entity)?
     let decide: Decide
@@ -54,10 +55,7 @@ extension Call {
             dryRun: isDryRun, claim: claim?.fresh
         ) { (ledger, context) throws(FleetError) in
             if let condition, let target = write.target {
-                let tag = ETag(of: view.bytes(of: try target(ledger), ledger))
-                guard condition.matchesStrongly(tag) else {
-                    throw FleetError(.preconditionFailed, "The object is no longer the one that If-Match names.")
-                }
+                try condition.require(ETag(of: view.bytes(of: try target(ledger), write.facet, in: ledger)))
             }
             let entity = try write.decide(&ledger, &context)
             var decision = Decision(entity)
@@ -83,6 +81,17 @@ extension Call {
             return nil
         }
         return try TagCondition(header, name: "If-Match")
+    }
+
+    /// The answer of a write that finds done what it asks for: the object as it is, and the end of the log.
+    func answer(unchanged entity: Entity) throws(FleetError) -> Response {
+        let bytes = view.bytes(of: entity)
+        if let condition = try condition(hasTarget: true) { try condition.require(ETag(of: bytes)) }
+        var response = try answer(bytes)
+        let end = api.orchestrator.committed.position
+        response.headers.append(
+            HTTPField(name: .eventPosition, value: api.sealer.text(of: end, for: principal)))
+        return response
     }
 
     // MARK: Idempotency-Key
@@ -168,7 +177,7 @@ extension Call {
             response = Response(status: .noContent)
         } else if let entity = decision.entity {
             let bytes = view.bytes(
-                of: entity, standing: decision.standing, secret: isReplay ? nil : write.secret,
+                of: entity, write.facet, standing: decision.standing, secret: isReplay ? nil : write.secret,
                 obligations: answer.status == .accepted ? decision.obligations : nil)
             response = try self.answer(bytes, status: answer.status)
         } else {

@@ -58,6 +58,12 @@ package struct Call: Sendable {
         return try endpoint.body?.check(json) ?? JSONObject()
     }
 
+    /// A write that takes no body may be sent an empty object, and nothing else.
+    func refuseBody() async throws {
+        guard let json = try await request.optionalJSON() else { return }
+        _ = try Schema.object([]).check(json)
+    }
+
     /// A UUID of the path.
     func id<Entity>(_ capture: String) throws(FleetError) -> ID<Entity> {
         guard let id = ID<Entity>(request[capture: capture]) else {

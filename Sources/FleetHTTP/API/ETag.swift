@@ -47,6 +47,13 @@ package enum TagCondition: Sendable, Equatable {
         }
     }
 
+    /// - Throws: `precondition_failed` unless the tag matches as `If-Match` asks.
+    package func require(_ tag: ETag) throws(FleetError) {
+        guard matchesStrongly(tag) else {
+            throw FleetError(.preconditionFailed, "The object is no longer the one that If-Match names.")
+        }
+    }
+
     /// Weak comparison, for `If-None-Match`.
     package func matchesWeakly(_ tag: ETag) -> Bool {
         switch self {

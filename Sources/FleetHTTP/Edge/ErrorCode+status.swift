@@ -86,7 +86,7 @@ extension ErrorCode {
         case .internalError: .init(.internalServerError, "Internal error")
         case .overloaded: .init(.serviceUnavailable, "Overloaded", isRetryable: true)
         case .deadlineExceeded: .init(.serviceUnavailable, "Deadline exceeded", isRetryable: true)
-        case .storageFull: .init(.insufficientStorage, "Storage full")
+        case .storageFull: .init(.insufficientStorage, "Storage full", isRetryable: true)
         case .storageUnavailable: .init(.serviceUnavailable, "Storage unavailable", isRetryable: true)
         case .outcomeUnknown: .init(.serviceUnavailable, "Outcome unknown", isRetryable: true)
         case .shuttingDown: .init(.serviceUnavailable, "Shutting down", isRetryable: true)

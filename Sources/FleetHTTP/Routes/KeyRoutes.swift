@@ -17,16 +17,14 @@ enum KeyRoutes {
 
     static func create(_ call: Call) async throws -> Response {
         let body = try await call.body()
-        let expiresAt = body.time("expires_at")
-        let now = call.api.environment.now()
-        if let expiresAt, expiresAt <= now { throw FleetError.invalid("/expires_at", "in_the_past", "is not to come") }
-        let token = APIKeyToken(id: call.api.environment.newID(at: now))
+        let token = APIKeyToken(id: call.api.environment.newID(at: call.api.environment.now()))
         let draft = APIKeyDraft(
             name: body.text("name"), id: token.id, digest: token.digest.bytes,
             roles: Set(body["roles"]?.strings(Role.init(rawValue:)) ?? []),
             fleets: Set(body["fleet_ids"]?.strings(Fleet.ID.init) ?? []),
             federations: Set(body["federation_ids"]?.strings(Federation.ID.init) ?? []),
-            scopes: Set(body["scopes"]?.strings(Permission.init(rawValue:)) ?? []), expiresAt: expiresAt)
+            scopes: Set(body["scopes"]?.strings(Permission.init(rawValue:)) ?? []),
+            expiresAt: body.time("expires_at"))
         return try await call.perform(
             Write(
                 operation: "key.create", kind: .apiKey,

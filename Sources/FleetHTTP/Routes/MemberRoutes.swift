@@ -53,6 +53,7 @@ enum MemberRoutes {
             try await call.api.store.members(
                 of: id, for: call.principal, after: page.after(Fleet.ID.self), size: page.size)
         }
+        try await call.notePrivilege(towards: Set(found.rows.map(\.key.fleet)), action: .federationRead)
         return try call.answer("members", found, next: \.key.fleet.description) { member, writer in
             call.view.write(member, to: &writer)
         }
@@ -115,8 +116,12 @@ enum MemberRoutes {
         let key = try key(call)
         let body = try await call.body()
         let rules = body["rules"]?.arrayValue?.compactMap(SharingRule.init(json:)) ?? []
+        let principal = call.principal
+        let target = { @Sendable (ledger: Ledger) throws(FleetError) in
+            Entity.member(try ledger.ownMember(key, principal, .fleetOperate))
+        }
         return try await call.perform(
-            Write(operation: "member.set_rules", kind: .member, target: target(key, call)) {
+            Write(operation: "member.set_rules", kind: .member, facet: .sharingRules, target: target) {
                 (ledger, context) throws(FleetError) in
                 try ledger.setRules(rules, of: key, &context)
             } answer: { _ in
@@ -136,6 +141,7 @@ enum MemberRoutes {
         guard call.view.sees(member, in: standing) else {
             throw call.crossing(FleetError.notFound(.memberNotFound), of: key.fleet, action: .federationRead)
         }
+        try await call.notePrivilege(towards: [key.fleet], action: .federationRead)
         return member
     }
 

@@ -28,16 +28,12 @@ enum SharingRoutes {
 
     static func create(_ call: Call) async throws -> Response {
         let body = try await call.body()
-        let startsAt = body.time("starts_at")
-        let now = call.api.environment.now()
-        if let startsAt, startsAt < now - SharingLimits.startTolerance {
-            throw FleetError.invalid("/starts_at", "in_the_past", "is more than a minute ago")
-        }
         let request = SharingRequest(
             source: try body.requiredName("source_fleet_id"), target: try body.requiredName("target_fleet_id"),
             resourceType: try body.requiredName("resource_type"), resource: try body.requiredName("resource_id"),
             duration: body.integer("duration") ?? 1, priority: body.choice("priority") ?? .normal,
-            federation: body.id("federation_id"), startsAt: startsAt, quantity: body.integer("quantity") ?? 1,
+            federation: body.id("federation_id"), startsAt: body.time("starts_at"),
+            quantity: body.integer("quantity") ?? 1,
             purpose: body.optionalText("purpose"), reason: body.optionalText("reason"))
         return try await call.perform(
             Write(operation: "sharing.request", kind: .lease) { (ledger, context) throws(FleetError) in
@@ -62,6 +58,8 @@ enum SharingRoutes {
             try await call.api.store.leases(
                 for: call.principal, asked, after: page.after(Lease.ID.self), size: page.size)
         }
+        let fleets = found.rows.reduce(into: Set<Fleet.ID>()) { $0.formUnion($1.fleets) }
+        try await call.notePrivilege(towards: fleets, action: .sharingRead)
         return try call.answer("resource_sharing", found, next: \.id.description) { lease, writer in
             call.view.write(lease, to: &writer)
         }
@@ -77,7 +75,7 @@ enum SharingRoutes {
         let lease = try await stored { () throws(StoreError) in try await call.api.store.lease(id) }
         guard let lease else { throw FleetError.notFound(.sharingNotFound) }
         if call.view.sees(lease) {
-            try await call.notePrivilege(towards: lease.source, action: .sharingRead)
+            try await call.notePrivilege(towards: lease.fleets, action: .sharingRead)
             return lease
         }
         let openUse = try await useIsOpen(lease, call)
@@ -104,7 +102,7 @@ enum SharingRoutes {
         let body = try await call.body()
         let update = LeaseUpdate(
             duration: body.integer("duration"), priority: body.choice("priority"), status: body.choice("status"))
-        return try await onLive(id, call, next: update.status) {
+        return try await onLive(id, call, next: update.status, action: nil) {
             try await call.perform(
                 Write(operation: "sharing.update", kind: .lease, target: target(id, call)) {
                     (ledger, context) throws(FleetError) in
@@ -139,7 +137,7 @@ enum SharingRoutes {
             let id: Lease.ID = try call.id("sharing_id")
             let body = try await call.optionalBody()
             let reason = body.optionalText("reason")
-            return try await onLive(id, call, next: action.outcome) {
+            return try await onLive(id, call, next: action.outcome, action: action) {
                 try await call.perform(
                     Write(operation: "sharing.\(action.rawValue)", kind: .lease, target: target(id, call)) {
                         (ledger, context) throws(FleetError) in
@@ -154,15 +152,16 @@ enum SharingRoutes {
     /// Runs a step of a live lease. One that has ended is no longer with the writer: who may see it is told how it
     /// ended, which is the answer already when it is the outcome that was asked for.
     private static func onLive(
-        _ id: Lease.ID, _ call: Call, next: LeaseStatus?, _ step: () async throws -> Response
+        _ id: Lease.ID, _ call: Call, next: LeaseStatus?, action: LeaseAction?, _ step: () async throws -> Response
     ) async throws -> Response {
         do {
             return try await step()
         } catch let error as FleetError where error.code == .sharingNotFound && error.crossed == nil {
             // A live lease that is hidden has been refused, and noted, already.
             let lease = try await lease(id, call)
+            if let action { _ = try call.principal.side(of: action, on: lease) }
             guard lease.status == next else { throw FleetError.resolved(lease, toBecome: next ?? lease.status) }
-            return try call.object { call.view.write(lease, to: &$0) }
+            return try call.answer(unchanged: .lease(lease))
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// A file system in memory that fills up soon.
 struct SmallDisk: Sendable {
@@ -18,6 +19,7 @@ struct SmallDisk: Sendable {
             "mount", ["-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", path], in: place.path)
         guard mounting.status == .exited(0) else {
             print("SKIPPED: a full disk takes a mounted tmpfs, which takes root: \(mounting.errors.trimmed)")
+            try #require(ProcessInfo.processInfo.environment["CI"] == nil, "what a merge requires is never skipped")
             return nil
         }
         let disk = SmallDisk(path: path)

@@ -1,0 +1,77 @@
+import FleetDomain
+import FleetHTTP
+import FleetJSON
+import FleetTestSupport
+import Testing
+
+/// Which event tells of each write.
+@Suite("Every write", .timeLimit(.minutes(1)))
+struct ApiEventTests {
+    /// By route, what its example on the stage records, in order.
+    private static let types: [String: [String]] = [
+        "POST /federations": ["federation.created"],
+        "PUT /federations/{federation_id}": ["federation.updated"],
+        "DELETE /federations/{federation_id}": ["federation.dissolved"],
+        "POST /federations/{federation_id}/members": ["fleet.registered", "member.joined"],
+        "PATCH /federations/{federation_id}/members/{fleet_id}": ["member.updated"],
+        "DELETE /federations/{federation_id}/members/{fleet_id}": ["member.left"],
+        "POST /federations/{federation_id}/members/{fleet_id}/accept": ["member.joined"],
+        "POST /federations/{federation_id}/members/{fleet_id}/suspend": ["member.suspended"],
+        "POST /federations/{federation_id}/members/{fleet_id}/resume": ["member.resumed"],
+        "PUT /federations/{federation_id}/members/{fleet_id}/sharing-rules": ["member.updated"],
+        "POST /fleets": ["fleet.registered"],
+        "PATCH /fleets/{fleet_id}": ["fleet.updated"],
+        "DELETE /fleets/{fleet_id}": ["fleet.retired"],
+        "POST /fleets/{fleet_id}/resources": ["resource.registered"],
+        "PATCH /fleets/{fleet_id}/resources/{resource_id}": ["resource.updated"],
+        "DELETE /fleets/{fleet_id}/resources/{resource_id}": ["resource.retired"],
+        // A check of a token that holds changes nothing.
+        "POST /fleets/{fleet_id}/resources/{resource_id}/fence": [],
+        "POST /resource-sharing": ["resource.registered", "sharing.activated"],
+        "PUT /resource-sharing/{sharing_id}": ["sharing.updated"],
+        "DELETE /resource-sharing/{sharing_id}": ["sharing.completed"],
+        "POST /resource-sharing/{sharing_id}/approve": ["sharing.approved"],
+        "POST /resource-sharing/{sharing_id}/reject": ["sharing.rejected"],
+        "POST /resource-sharing/{sharing_id}/activate": ["sharing.activated"],
+        "POST /resource-sharing/{sharing_id}/return": ["sharing.completed"],
+        "POST /resource-sharing/{sharing_id}/revoke": ["sharing.revoking"],
+        "POST /resource-sharing/{sharing_id}/acknowledge": ["sharing.revoked"],
+        "POST /metrics": ["metric.recorded"],
+        "POST /api-keys": ["api_key.created"],
+        "DELETE /api-keys/{key_id}": ["api_key.revoked"],
+        "POST /permissions/check": [],
+    ]
+
+    @Test("is told by events of its own type")
+    func types() async throws {
+        let writes = Router.endpoints.filter(\.isWrite)
+        #expect(
+            Set(writes.map { ApiStage.name($0).replacing(API.base, with: "") }) == Set(Self.types.keys))
+        try await ApiStage.run(writes) { stage, endpoint in
+            let before = try await stage.service.end
+            let reply = try await stage.send(endpoint)
+            #expect((200..<300).contains(reply.status), "\(reply.body)")
+            let events = try await stage.service.ok("GET", "/events?after=\(before)").rows("events")
+            let name = ApiStage.name(endpoint).replacing(API.base, with: "")
+            let wanted = Self.types[name]?.map { EventType.prefix + $0 }
+            #expect(events.map { $0.text("type") } == wanted, "\(name)")
+        }
+    }
+
+    @Test("of a lease is named by how far it got at once")
+    func beginnings() async throws {
+        try await SharingStage.run(level: "medium") { stage in
+            try await stage.register("van")
+            func last() async throws -> String {
+                try await stage.service.ok("GET", "/events").rows("events").last?.text("type") ?? ""
+            }
+            _ = try await stage.lease("van", is: "pending")
+            #expect(try await last() == "atlasmesh.fleet.sharing.requested")
+            _ = try await stage.lease("van", as: .both, startsIn: 7200, is: "granted")
+            #expect(try await last() == "atlasmesh.fleet.sharing.granted")
+            try await stage.register("bus")
+            _ = try await stage.lease("bus", as: .both, is: "active")
+            #expect(try await last() == "atlasmesh.fleet.sharing.activated")
+        }
+    }
+}
