@@ -2,8 +2,8 @@ package import FleetDomain
 package import FleetService
 package import FleetStore
 
-/// Everything that a handler may use.
-package struct API: Sendable {
+/// Everything that a handler may use. A class, so that a request passes one reference on and not a dozen.
+package final class API: Sendable {
     package let store: Store
     package let orchestrator: FederationOrchestrator
     package let environment: Environment
@@ -37,14 +37,13 @@ extension API {
     package func route(_ endpoint: Endpoint) -> Route {
         let allowed = endpoint.allParameters.map(\.name)
         return Route(endpoint.method, endpoint.path) { request in
-            let principal = try await principal(for: request, endpoint.access)
-            if let principal { request.caller.principal = callerHash(principal) }
+            let principal = try await self.principal(for: request, endpoint.access)
+            if let principal { request.caller.principal = self.callerHash(principal) }
             if case .permission(let permission) = endpoint.access, principal?.mayHold(permission) != true {
                 throw FleetError.denied(permission)
             }
             let call = Call(
-                request: request, principal: principal ?? Principal(subject: "", roles: []), isKnown: principal != nil,
-                query: try request.query(allowed), endpoint: endpoint, api: self)
+                request, principal: principal, query: try request.query(allowed), endpoint: endpoint, api: self)
             try call.checkParameters()
             if !endpoint.isWrite { try await call.awaitPosition() }
             if endpoint.isWrite, endpoint.body == nil { try await call.refuseBody() }

@@ -6,7 +6,9 @@ import Hummingbird
 import NIOCore
 
 /// One request to one endpoint by one principal.
-package struct Call: Sendable {
+///
+/// A class, as it is handed from function to function and holds much.
+package final class Call: Sendable {
     package let request: EdgeRequest
     package let principal: Principal
     /// Whether the caller has shown who it is; only public endpoints are called without.
@@ -14,6 +16,17 @@ package struct Call: Sendable {
     package let query: Query
     package let endpoint: Endpoint
     package let api: API
+
+    private static let nobody = Principal(subject: "", roles: [])
+
+    init(_ request: EdgeRequest, principal: Principal?, query: Query, endpoint: Endpoint, api: API) {
+        self.request = request
+        self.principal = principal ?? Self.nobody
+        isKnown = principal != nil
+        self.query = query
+        self.endpoint = endpoint
+        self.api = api
+    }
 
     package var view: View { View(reader: principal) }
     var isDryRun: Bool { query["dry_run"] == "true" }
@@ -28,6 +41,7 @@ package struct Call: Sendable {
     ///
     /// - Throws: `invalid_parameter`.
     func checkParameters() throws(FleetError) {
+        if query.isEmpty { return }
         for parameter in endpoint.allParameters {
             guard let text = query[parameter.name] else { continue }
             let json: JSON =

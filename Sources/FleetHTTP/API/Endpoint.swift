@@ -3,7 +3,9 @@ package import HTTPTypes
 package import Hummingbird
 
 /// One row of the API: the router, the OpenAPI document and the tests of permissions are made from these.
-package struct Endpoint: Sendable {
+///
+/// A class, because every request carries its endpoint along.
+package final class Endpoint: Sendable {
     /// Who may call it.
     package enum Access: Sendable, Equatable {
         /// Anybody; a credential is not looked at.

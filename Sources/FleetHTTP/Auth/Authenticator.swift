@@ -48,7 +48,18 @@ package struct Authenticator: Sendable {
     /// - Throws: `unauthenticated` without a credential, `invalid_credentials` for one that does not hold, and what
     ///   reading a key throws.
     package func principal(for headers: HTTPFields) async throws(FleetError) -> Principal {
-        switch (try BearerCredential(headers: headers), jwt) {
+        let credential = try BearerCredential(headers: headers)
+        return if let known = known(credential) { known } else { try await principal(for: credential) }
+    }
+
+    /// Who presents an API key that was read lately: found without a step that could wait.
+    private func known(_ credential: BearerCredential) -> Principal? {
+        guard let keyGeneration, case .apiKey(let token) = credential else { return nil }
+        return cache.principal(for: TokenCache.Fingerprint(token), at: now(), generation: keyGeneration())
+    }
+
+    private func principal(for credential: BearerCredential) async throws(FleetError) -> Principal {
+        switch (credential, jwt) {
         case (.jwt(let token), let jwt?): try await jwt.principal(for: token, at: now())
         case (.jwt(let token), nil), (.apiKey(let token), _): try await principal(forKey: token)
         }
@@ -60,7 +71,6 @@ package struct Authenticator: Sendable {
         // Taken before the key is read: whatever changes meanwhile makes the entry one of the past.
         let generation = keyGeneration()
         let fingerprint = TokenCache.Fingerprint(presented)
-        if let known = cache.principal(for: fingerprint, at: now, generation: generation) { return known }
         let record = try await principal(forKey: presented, at: now)
         cache.insert(
             record.principal, for: fingerprint, at: now, until: record.expiresAt ?? .distantFuture,

@@ -17,8 +17,8 @@ package struct EdgeContext: InitializableFromSource, Sendable {
     }
 }
 
-/// A request that has found its route.
-package struct EdgeRequest: Sendable {
+/// A request that has found its route. A class, as it is handed from function to function and holds much.
+package final class EdgeRequest: Sendable {
     package let http: Request
     package let identity: RequestIdentity
     package let context: EdgeContext
@@ -30,6 +30,20 @@ package struct EdgeRequest: Sendable {
     /// What the access log will say about the caller.
     package let caller: CallerNote
     let captureNames: [String]
+
+    init(
+        _ http: Request, _ identity: RequestIdentity, _ context: EdgeContext, limits: EdgeLimits, route: String,
+        captures: [String], captureNames: [String], caller: CallerNote
+    ) {
+        self.http = http
+        self.identity = identity
+        self.context = context
+        self.limits = limits
+        self.route = route
+        self.captures = captures
+        self.captureNames = captureNames
+        self.caller = caller
+    }
 
     /// The capture of that name.
     ///

@@ -72,8 +72,8 @@ extension EdgeResponder {
             route = routes[index].pattern.path
             return try await routes[index].handler(
                 EdgeRequest(
-                    http: request, identity: identity, context: context, limits: settings.limits, route: route,
-                    captures: captures, caller: caller, captureNames: routes[index].captureNames))
+                    request, identity, context, limits: settings.limits, route: route, captures: captures,
+                    captureNames: routes[index].captureNames, caller: caller))
         case .options(let allow): return Response(status: .noContent, headers: [.allow: allow])
         case .wrongMethod(let allow): throw WrongMethod(allow: allow)
         case .unknown: throw FleetError(.routeNotFound, "There is nothing at this path.")
