@@ -38,6 +38,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case memberNotFound = "member_not_found"
     case fleetNotFound = "fleet_not_found"
     case resourceNotFound = "resource_not_found"
+    case quotaNotFound = "quota_not_found"
     case sharingNotFound = "sharing_not_found"
     case keyNotFound = "key_not_found"
     // In conflict with state.
@@ -62,6 +63,8 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case unitNotReturned = "unit_not_returned"
     case windowConflict = "window_conflict"
     case capacityExceeded = "capacity_exceeded"
+    case lendingLimit = "lending_limit"
+    case borrowingLimit = "borrowing_limit"
     case unavailable
     // The service.
     case internalError = "internal_error"

@@ -56,6 +56,16 @@ enum OpenAPISchemas {
                 ("obligations", obligations, false),
             ]
         ),
+        (
+            "Quota",
+            [
+                ("federation_id", .uuid, true), ("fleet_id", .name, true), ("resource_type", .name, true),
+                ("nominal", quantity, true), ("lending_limit", quantity, false),
+                ("borrowing_limit", quantity, false), ("weight", quantity, true), ("in_use", quantity, false),
+                ("lent", quantity, false), ("borrowed", quantity, false), ("over_committed", .boolean, false),
+                ("version", quantity, true), ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
+            ]
+        ),
         ("SharingRules", [("rules", .array(.attributes(atMost: 8), atMost: 100), true)]),
         (
             "Fleet",
@@ -167,7 +177,7 @@ enum OpenAPISchemas {
         ("FederationList", "federations", "Federation"), ("MemberList", "members", "Member"),
         ("FleetList", "fleets", "Fleet"),
         ("Calendar", "entries", "CalendarEntry"), ("ResourceSharingList", "resource_sharing", "ResourceSharing"),
-        ("MetricList", "metrics", "Metric"),
+        ("QuotaList", "quotas", "Quota"), ("MetricList", "metrics", "Metric"),
         ("AuditList", "audit_records", "AuditRecord"), ("APIKeyList", "api_keys", "APIKey"),
     ]
 

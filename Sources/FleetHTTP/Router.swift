@@ -6,10 +6,11 @@ import Hummingbird
 // One route per line, however long, keeps every route on one screen.
 // swift-format-ignore
 package enum Router {
-    package static let endpoints: [Endpoint] = federations + members + fleets + resources + sharing + rest + operations
+    package static let endpoints: [Endpoint] = federations + members + quotas + fleets + resources + sharing + rest + operations
 
     private static let f = API.base + "/federations"
     private static let m = f + "/{federation_id}/members"
+    private static let q = f + "/{federation_id}/quotas"
     private static let v = API.base + "/fleets"
     private static let r = v + "/{fleet_id}/resources"
     private static let s = API.base + "/resource-sharing"
@@ -32,6 +33,12 @@ package enum Router {
         .init(.post, m + "/{fleet_id}/resume", .permission(.memberManage), "Resume a membership", answers: [(200, "Member")], handler: MemberRoutes.act(.resume)),
         .init(.get, m + "/{fleet_id}/sharing-rules", .permission(.fleetRead), "Read one's standing approvals", answers: [(200, "SharingRules")], handler: MemberRoutes.getRules),
         .init(.put, m + "/{fleet_id}/sharing-rules", .permission(.fleetOperate), "Replace one's standing approvals", body: MemberRoutes.rules, answers: [(200, "SharingRules")], handler: MemberRoutes.putRules),
+    ]
+    private static let quotas: [Endpoint] = [
+        .init(.get, q, .permission(.federationRead), "List quotas", parameters: Filters.quotas, answers: [(200, "QuotaList")], handler: QuotaRoutes.list),
+        .init(.get, q + "/{fleet_id}/{resource_type}", .permission(.federationRead), "Read a quota", answers: [(200, "Quota")], handler: QuotaRoutes.get),
+        .init(.put, q + "/{fleet_id}/{resource_type}", .permission(.federationManage), "Set a quota", body: QuotaRoutes.draft, answers: [(200, "Quota"), (201, "Quota")], handler: QuotaRoutes.put),
+        .init(.delete, q + "/{fleet_id}/{resource_type}", .permission(.federationManage), "Remove a quota", answers: [(204, nil)], handler: QuotaRoutes.remove),
     ]
     private static let fleets: [Endpoint] = [
         .init(.post, v, .permission(.fleetManage), "Register a fleet", body: FleetRoutes.draft, answers: [(201, "Fleet")], handler: FleetRoutes.register),
@@ -95,6 +102,7 @@ private enum Filters {
             Endpoint.Parameter(
                 "q", .string(1...100), "Whose name contains this, whatever the case of its ASCII letters."),
         ] + Endpoint.Parameter.paging
+    static let quotas = [fleet] + Endpoint.Parameter.paging
     static let sharing =
         [
             federation, fleet, Endpoint.Parameter("status", .choice(LeaseStatus.self), "In this state."),

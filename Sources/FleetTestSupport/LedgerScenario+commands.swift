@@ -12,8 +12,9 @@ extension LedgerScenario {
         case 76..<82: return report()
         case 82..<85: return drain()
         case 85..<92: return memberCommand()
-        case 92..<95: return resourceCommand()
-        case 95..<98: return federationCommand()
+        case 92..<94: return resourceCommand()
+        case 94..<96: return federationCommand()
+        case 96..<98: return quotaCommand()
         default: return otherCommand()
         }
     }
@@ -203,6 +204,23 @@ extension LedgerScenario {
             return command("update federation", as: principal) { ledger, context throws(FleetError) in
                 try ledger.update(id, update, &context)
             }
+        }
+    }
+
+    private mutating func quotaCommand() -> LedgerCommand {
+        let key = Quota.Key(member: anyMember(), type: random.pick(Self.types))
+        let principal = random.chance(90) ? coordinatorOrAdmin(of: key.member.federation) : anybody()
+        let nominal = random.int(in: 0...4)
+        let draft = QuotaDraft(
+            nominal: nominal, lendingLimit: random.optional { $0.int(in: 0...nominal + ($0.chance(10) ? 1 : 0)) },
+            borrowingLimit: random.optional { $0.int(in: 0...3) }, weight: random.int(in: 0...3))
+        if random.chance(20) {
+            return command("remove quota", as: principal) { ledger, context throws(FleetError) in
+                try ledger.removeQuota(key, &context)
+            }
+        }
+        return command("set quota", as: principal) { ledger, context throws(FleetError) in
+            try ledger.setQuota(key, draft, &context)
         }
     }
 

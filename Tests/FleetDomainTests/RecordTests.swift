@@ -35,6 +35,7 @@ struct RecordTests {
                 switch event.entity {
                 case .federation(let row): try survives(row, seed: seed)
                 case .member(let row): try survives(row, seed: seed)
+                case .quota(let row): try survives(row, seed: seed)
                 case .fleet(let row): try survives(row, seed: seed)
                 case .resource(let row): try survives(row, seed: seed)
                 case .lease(let row): try survives(row, seed: seed)
@@ -56,6 +57,7 @@ struct RecordTests {
             let world = try world(&random)
             for row in world.ledger.federations.values { try survives(row, seed: seed) }
             for row in world.ledger.members.values { try survives(row, seed: seed) }
+            for row in world.ledger.quotas.values { try survives(row, seed: seed) }
             for row in world.ledger.resources.values { try survives(row, seed: seed) }
             for row in world.ledger.leases.values { try survives(row, seed: seed) }
             for row in world.ledger.keys.values { try survives(row, seed: seed) }

@@ -19,6 +19,8 @@ struct ApiEventTests {
         "POST /federations/{federation_id}/members/{fleet_id}/suspend": ["member.suspended"],
         "POST /federations/{federation_id}/members/{fleet_id}/resume": ["member.resumed"],
         "PUT /federations/{federation_id}/members/{fleet_id}/sharing-rules": ["member.updated"],
+        "PUT /federations/{federation_id}/quotas/{fleet_id}/{resource_type}": ["quota.set"],
+        "DELETE /federations/{federation_id}/quotas/{fleet_id}/{resource_type}": ["quota.removed"],
         "POST /fleets": ["fleet.registered"],
         "PATCH /fleets/{fleet_id}": ["fleet.updated"],
         "DELETE /fleets/{fleet_id}": ["fleet.retired"],

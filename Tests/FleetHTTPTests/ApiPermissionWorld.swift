@@ -26,6 +26,9 @@ struct ApiPermissionWorld {
         try await service.ok("PUT", "/federations/\(away)", body)
         for fleet in ["own", "peer", "third", "stranger", "stranger2"] { try await service.register(fleet, "unit") }
         for fleet in ["own", "peer", "stranger"] { try await service.register(fleet, "leased") }
+        for (federation, fleet) in [(home, "own"), (home, "peer"), (away, "stranger")] {
+            try await service.ok("PUT", "/federations/\(federation)/quotas/\(fleet)/vehicle", #"{"nominal":9}"#)
+        }
         let mine = (
             lent: try await service.lease(home, "leased", from: "own", to: "peer"),
             borrowed: try await service.lease(home, "leased", from: "peer", to: "own")
@@ -75,6 +78,7 @@ struct ApiPermissionWorld {
         let values = [
             "{federation_id}": isFederationAbsent ? Self.absentID : relation == .stranger ? away : home,
             "{fleet_id}": isAbsent ? "absent" : fleet(relation), "{resource_id}": "unit",
+            "{resource_type}": "vehicle",
             "{sharing_id}": isAbsent ? Self.absentID : lease(endpoint, relation),
             "{key_id}": isAbsent ? Self.absentID : try await keyID(endpoint, relation, key: key),
         ]
@@ -124,6 +128,7 @@ struct ApiPermissionWorld {
             return #"{"name":"New"\#(founder)}"#
         case (.put, "{federation_id}"): return #"{"name":"Renamed","description":""}"#
         case (.post, "members"): return #"{"fleet_id":"newcomer"}"#
+        case (.put, "{resource_type}"): return #"{"nominal":5}"#
         case (.put, "sharing-rules"): return #"{"rules":[]}"#
         case (.post, "fleets"): return #"{"fleet_id":"fresh","name":"F","organization":"O"}"#
         case (.post, "resources"): return #"{"resource_id":"new","resource_type":"dock"}"#

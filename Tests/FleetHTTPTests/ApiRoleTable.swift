@@ -151,6 +151,8 @@ extension ApiRoleTable {
         if endpoint.path.contains("{key_id}") { return relation == .own }
         guard relation == .peer || !actsForFleet(caller) else { return true }
         if endpoint.path.contains("{sharing_id}") { return coordinates(caller) && isOpen }
+        // What a member is entitled to is between it and who coordinates, however open its use is.
+        if endpoint.path.contains("/quotas/") { return coordinates(caller) }
         guard endpoint.path.contains("{fleet_id}") else { return true }
         return isOpen || endpoint.path.contains("/members") && coordinates(caller)
     }
@@ -166,7 +168,8 @@ extension ApiRoleTable {
         case (.get, _): return true
         case (.put, "{sharing_id}"), (.delete, "{sharing_id}"): return isItsFleet
         case (_, _) where endpoint.path.contains("{sharing_id}"): return isItsFleet && relation == .own
-        case (.put, "{federation_id}"), (.delete, "{federation_id}"), (.post, "members"):
+        case (.put, "{federation_id}"), (.delete, "{federation_id}"), (.post, "members"),
+            (.put, "{resource_type}"), (.delete, "{resource_type}"):
             return reaches.contains(.itsFederations)
         case (_, _) where endpoint.path.contains("/members/"): return isItsFleet || reaches.contains(.itsFederations)
         default: return isItsFleet

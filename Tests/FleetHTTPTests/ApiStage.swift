@@ -61,6 +61,9 @@ struct ApiStage {
         for unit in ["van", "spare"] {
             try await service.register("owner", unit, "confirmed", key: owner)
         }
+        for fleet in ["owner", "borrower"] {
+            try await service.ok("PUT", "/federations/\(federation)/quotas/\(fleet)/dock", #"{"nominal":4}"#)
+        }
         addReads(lease: try await service.lease(federation, "unit-get"))
         try await addWrites()
         try await addLeaseWrites()
@@ -74,6 +77,7 @@ struct ApiStage {
     private mutating func addReads(lease: String) {
         let values = [
             "{federation_id}": federation, "{fleet_id}": "owner", "{resource_id}": "van", "{sharing_id}": lease,
+            "{resource_type}": "dock",
         ]
         for endpoint in Router.endpoints where !endpoint.isWrite {
             let path = values.reduce(endpoint.path) { $0.replacing($1.key, with: $1.value) }
@@ -99,6 +103,10 @@ struct ApiStage {
         add("POST", members + "/{fleet_id}/resume", here + "/members/resting/resume", 200)
         let rule = #"{"rules":[{"counterparty":"*","resource_type":"vehicle","quantity_max":1,"approve":"auto"}]}"#
         add("PUT", members + "/{fleet_id}/sharing-rules", here + "/members/borrower/sharing-rules", 200, rule)
+        let quotas = base + "/federations/{federation_id}/quotas/{fleet_id}/{resource_type}"
+        let quota = #"{"nominal":8,"lending_limit":2,"borrowing_limit":3,"weight":2}"#
+        add("PUT", quotas, here + "/quotas/owner/dock", 200, quota)
+        add("DELETE", quotas, here + "/quotas/borrower/dock", 204)
         let fleet = #"{"fleet_id":"fresh","name":"Fresh","organization":"O"}"#
         add("POST", base + "/fleets", base + "/fleets", 201, fleet)
         add("PATCH", base + "/fleets/{fleet_id}", base + "/fleets/owner", 200, #"{"name":"Owner"}"#)

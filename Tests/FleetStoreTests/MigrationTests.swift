@@ -11,12 +11,12 @@ struct MigrationTests {
     @Test("A fresh database takes every step once")
     func idempotent() async throws {
         let store = Store(database: try await SQLiteDatabase.openInMemory())
-        #expect(try await store.migrate(now: now).map(\.version) == [1, 2])
+        #expect(try await store.migrate(now: now).map(\.version) == [1, 2, 3])
         #expect(try await store.migrate(now: now + 60).isEmpty)
         try await store.requireCurrentSchema()
         let rows = try await store.database.read(
             SQL("test.steps", "SELECT version, applied_at FROM fleet_schema_migrations"))
-        #expect(rows == [1, 2].map { SQLRow([.integer($0), .integer(now.milliseconds)]) })
+        #expect(rows == [1, 2, 3].map { SQLRow([.integer($0), .integer(now.milliseconds)]) })
         await store.database.close()
     }
 
@@ -51,7 +51,7 @@ struct MigrationTests {
     @Test("A database that nobody migrated is behind, and nothing is written to it")
     func behind() async throws {
         let store = Store(database: try await SQLiteDatabase.openInMemory())
-        await #expect(throws: SchemaError.behind(found: 0, known: 2)) { try await store.requireCurrentSchema() }
+        await #expect(throws: SchemaError.behind(found: 0, known: 3)) { try await store.requireCurrentSchema() }
         #expect(try await tables(of: store) == [])
         await store.database.close()
     }
@@ -63,8 +63,8 @@ struct MigrationTests {
             SQL("test.newer", "INSERT INTO fleet_schema_migrations VALUES (99, 'of the future', 0)")
         ])
         let before = try await tables(of: store)
-        await #expect(throws: SchemaError.newer(found: 99, known: 2)) { try await store.migrate(now: now) }
-        await #expect(throws: SchemaError.newer(found: 99, known: 2)) { try await store.requireCurrentSchema() }
+        await #expect(throws: SchemaError.newer(found: 99, known: 3)) { try await store.migrate(now: now) }
+        await #expect(throws: SchemaError.newer(found: 99, known: 3)) { try await store.requireCurrentSchema() }
         #expect(try await tables(of: store) == before)
         await store.database.close()
     }
@@ -89,7 +89,7 @@ struct MigrationTests {
         await #expect(throws: StoreError.self) { try await store.migrate(now: now) }
         #expect(try await tables(of: store) == [])
         try await inner.commit([SQL("test.view", "DROP VIEW api_keys")])
-        #expect(try await store.migrate(now: now).map(\.version) == [1, 2])
+        #expect(try await store.migrate(now: now).map(\.version) == [1, 2, 3])
         await database.close()
     }
 

@@ -178,7 +178,7 @@ struct PredicateTests {
             func seen(_ events: [Event]) -> [Event] {
                 events.filter {
                     view.sees($0, standings: standings, members: members)
-                        || view.seesAudit(of: $0, standings: standings)
+                        || view.seesAudit(of: $0, standings: standings, members: members)
                 }
             }
             #expect(seen(narrowed.events) == seen(world.log), label)

@@ -110,6 +110,8 @@ struct PredicateWorld {
     }
 
     func keys(for reader: Principal) -> [APIKey] {
-        ledger.keys.values.filter { ledger.isVisible(.apiKey($0), to: reader) }.sorted { $0.id < $1.id }
+        ledger.keys.values.filter { ledger.isVisible(.apiKey($0), to: reader, under: .keyManage) }.sorted {
+            $0.id < $1.id
+        }
     }
 }

@@ -107,6 +107,15 @@ struct RebuildTests {
                 """)
         ),
         (
+            "fleet_quotas",
+            SQL(
+                "test.tamper",
+                """
+                INSERT INTO fleet_quotas (federation_id, fleet_id, resource_type, nominal, weight, is_removed, version, \
+                created_at, updated_at) VALUES (x'00', 'forged', 'vehicle', 9, 1, 0, 1, 0, 0)
+                """)
+        ),
+        (
             "coordination_metrics",
             SQL("test.tamper", "INSERT INTO coordination_metrics VALUES (x'00', x'01', 'load', 0.5, 'ratio', 0)")
         ),

@@ -5,7 +5,7 @@ import Testing
 @Suite("events rebuild")
 struct EventsRebuildTests {
     private static let tables: Set<Substring> = [
-        "api_keys", "coordination_metrics", "fleet_federation_members", "fleet_federations", "fleets",
+        "api_keys", "coordination_metrics", "fleet_federation_members", "fleet_federations", "fleet_quotas", "fleets",
         "resource_sharing", "resources",
     ]
 
@@ -59,6 +59,8 @@ struct EventsRebuildTests {
             let member = "/federations/\(federation)/members/\(fleet)/accept"
             _ = try await service.send("POST", member)
         }
+        let quota = "/federations/\(federation)/quotas/north/dock"
+        #expect(try await service.send("PUT", quota, #"{"nominal":1}"#).status == 201)
         _ = try await post("/fleets/north/resources", #"{"resource_id":"dock","resource_type":"dock"}"#)
         _ = try await post(
             "/resource-sharing",

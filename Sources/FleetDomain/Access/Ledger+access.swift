@@ -50,6 +50,8 @@ extension Ledger {
         case .member(let member):
             Audience(
                 parties: [member.key.fleet], witnesses: fleetsThatKnow(member), coordinatorsOf: member.key.federation)
+        case .quota(let quota):
+            Audience(parties: [quota.key.member.fleet], coordinatorsOf: quota.key.member.federation)
         case .metric(let metric): Audience(coordinatorsOf: metric.federation)
         case .apiKey: Audience()
         case .crossing(let crossing): Audience(parties: [crossing.protected])

@@ -13,11 +13,12 @@ extension View {
     /// - Parameters:
     ///   - facet: which representation of it.
     ///   - standing: what ties the reader to a federation; without it, it does not coordinate it.
+    ///   - use: of a quota, as far as the reader may know it.
     ///   - secret: shown once with a new key.
     ///   - obligations: added where the end of something goes on.
     package func bytes(
-        of entity: Entity, _ facet: Facet = .whole, standing: Standing? = nil, secret: String? = nil,
-        obligations: [Obligation]? = nil
+        of entity: Entity, _ facet: Facet = .whole, standing: Standing? = nil, use: QuotaUse? = nil,
+        secret: String? = nil, obligations: [Obligation]? = nil
     ) -> [UInt8] {
         var writer = JSONWriter()
         switch entity {
@@ -25,6 +26,7 @@ extension View {
             write(federation, in: standing ?? Standing(federation: federation, members: []), to: &writer)
         case .member(let member) where facet == .sharingRules: writeRules(of: member, to: &writer)
         case .member(let member): write(member, to: &writer)
+        case .quota(let quota): write(quota, use: use, to: &writer)
         case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)
         case .lease(let lease): write(lease, to: &writer)
@@ -38,10 +40,12 @@ extension View {
 
     /// The same, with the facts of the ledger.
     package func bytes(of entity: Entity, _ facet: Facet = .whole, in ledger: Ledger) -> [UInt8] {
-        if case .federation(let federation) = entity {
-            return bytes(of: entity, standing: ledger.standing(of: reader, in: federation))
+        switch entity {
+        case .federation(let federation):
+            bytes(of: entity, standing: ledger.standing(of: reader, in: federation))
+        case .quota(let quota): bytes(of: entity, use: ledger.visibleUse(of: quota, reader))
+        default: bytes(of: entity, facet)
         }
-        return bytes(of: entity, facet)
     }
 
     private func adding(_ obligations: [Obligation], to object: [UInt8]) -> [UInt8] {
@@ -61,17 +65,21 @@ extension View {
 }
 
 extension Ledger {
-    /// Whether the principal may see the entity today; for what has ended, by what it was.
-    package func isVisible(_ entity: Entity, to principal: Principal) -> Bool {
+    /// Whether the principal may be told of the entity today, because it may see it, or holds the permission under
+    /// which it asks for it; for what has ended, by what it was.
+    package func isVisible(_ entity: Entity, to principal: Principal, under permission: Permission) -> Bool {
         let view = View(reader: principal)
+        func holds(for fleet: Fleet.ID) -> Bool { principal.holds(permission, for: fleet) }
         switch entity {
         case .federation(let federation): return view.sees(standing(of: principal, in: federation))
         case .member(let member):
             guard let federation = federations[member.key.federation] else { return false }
-            return view.sees(member, in: standing(of: principal, in: federation))
-        case .fleet(let fleet): return disclosure(of: fleet.id, to: principal) >= .known
-        case .resource(let resource): return principal.holds(.fleetRead, for: resource.key.fleet)
-        case .lease(let lease): return view.sees(lease)
+            return holds(for: member.key.fleet) || view.sees(member, in: standing(of: principal, in: federation))
+        case .quota(let quota): return (try? visibleQuotas(of: quota.key.member, principal)) != nil
+        case .fleet(let fleet): return holds(for: fleet.id) || disclosure(of: fleet.id, to: principal) >= .known
+        case .resource(let resource):
+            return holds(for: resource.key.fleet) || principal.holds(.fleetRead, for: resource.key.fleet)
+        case .lease(let lease): return holds(for: lease.source) || holds(for: lease.target) || view.sees(lease)
         case .metric(let metric):
             guard let federation = federations[metric.federation] else { return false }
             return principal.holds(.metricsWrite, coordinating: standing(of: principal, in: federation))

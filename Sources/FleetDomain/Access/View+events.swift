@@ -15,16 +15,21 @@ extension View {
         if isParty(to: event) { return true }
         guard let federation = event.entity.federation, let standing = standings[federation] else { return false }
         if event.audience.coordinatorsOf == federation, reader.holds(.eventRead, coordinating: standing) {
-            guard case .lease(let lease) = event.entity else { return true }
-            return View.useIsOpen(
-                members[Member.Key(federation: federation, fleet: lease.source)],
-                members[Member.Key(federation: federation, fleet: lease.target)])
+            return isOpen(event, members)
         }
         guard standing.members.contains(where: { $0.status.isPresent }),
             event.audience.witnesses.contains(where: { reader.holds(.eventRead, for: $0) })
         else { return false }
         guard case .member(let member) = event.entity else { return true }
         return members[member.key].map { sees($0, in: standing) } ?? false
+    }
+
+    /// Whether those who coordinate may still see the event: of a lease, while the use of both its sides is open.
+    private func isOpen(_ event: Event, _ members: [Member.Key: Member]) -> Bool {
+        guard case .lease(let lease) = event.entity else { return true }
+        return View.useIsOpen(
+            members[Member.Key(federation: lease.federation, fleet: lease.source)],
+            members[Member.Key(federation: lease.federation, fleet: lease.target)])
     }
 
     private func isParty(to event: Event) -> Bool {
@@ -73,6 +78,7 @@ extension View {
             let standing = standings[federation.id] ?? Standing(federation: federation, members: [])
             write(federation, in: standing, to: &writer)
         case .member(let member): write(member, to: &writer)
+        case .quota(let quota): write(quota, use: nil, to: &writer)
         case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)
         case .lease(let lease): write(lease, to: &writer)
@@ -94,13 +100,15 @@ extension View {
     }
 
     /// Whether the event, read as an audit record, is one that the reader may have.
-    package func seesAudit(of event: Event, standings: [Federation.ID: Standing]) -> Bool {
+    package func seesAudit(
+        of event: Event, standings: [Federation.ID: Standing], members: [Member.Key: Member]
+    ) -> Bool {
         if reader.holdsEverywhere(.auditRead) { return true }
         if case .crossing(let crossing) = event.entity { return reader.holds(.auditRead, for: crossing.protected) }
         if event.entity.kind == .apiKey { return event.actor == reader.subject }
         if event.audience.parties.contains(where: { reader.holds(.auditRead, for: $0) }) { return true }
         guard let federation = event.audience.coordinatorsOf, let standing = standings[federation] else { return false }
-        return reader.holds(.auditRead, coordinating: standing)
+        return reader.holds(.auditRead, coordinating: standing) && isOpen(event, members)
     }
 
     /// The event as an audit record: who did what to what, and with which outcome.

@@ -22,6 +22,11 @@ package struct View: Sendable {
             && standing.members.contains { $0.status.isPresent && $0.isolationLevel <= .medium }
     }
 
+    /// Whether the reader may see the quotas of a member.
+    package func seesQuotas(of fleet: Fleet.ID, in standing: Standing) -> Bool {
+        reader.holds(.federationRead, coordinating: standing) || reader.holds(.federationRead, for: fleet)
+    }
+
     /// Whether the reader may see the lease. `openUse` says that it coordinates the federation and that the use
     /// of both sides is open to all: nothing less lets a coordinator see a lease of others.
     package func sees(_ lease: Lease, asCoordinator openUse: Bool = false) -> Bool {
@@ -63,6 +68,28 @@ package struct View: Sendable {
         writer.field("version", member.version)
         writer.field("created_at", member.createdAt.description)
         writer.field("updated_at", member.updatedAt.description)
+        writer.endObject()
+    }
+
+    /// - Parameter use: nil is not for this reader to know.
+    package func write(_ quota: Quota, use: QuotaUse?, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("federation_id", quota.key.member.federation.description)
+        writer.field("fleet_id", quota.key.member.fleet.description)
+        writer.field("resource_type", quota.key.type.description)
+        writer.field("nominal", quota.nominal)
+        if let limit = quota.lendingLimit { writer.field("lending_limit", limit) }
+        if let limit = quota.borrowingLimit { writer.field("borrowing_limit", limit) }
+        writer.field("weight", quota.weight)
+        if let use {
+            writer.field("in_use", use.borrowed)
+            writer.field("lent", use.lent)
+            writer.field("borrowed", use.borrowed)
+            writer.field("over_committed", use.isOverCommitted)
+        }
+        writer.field("version", quota.version)
+        writer.field("created_at", quota.createdAt.description)
+        writer.field("updated_at", quota.updatedAt.description)
         writer.endObject()
     }
 

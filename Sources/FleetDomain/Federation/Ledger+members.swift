@@ -175,6 +175,7 @@ extension Ledger {
         let live = leasesOfMember[key] ?? []
         if live.isEmpty {
             member.status = .left
+            removeQuotas(of: key, &context)
             return save(.memberLeft, member, &context)
         }
         let recalls = force && !member.isRecalled
@@ -218,6 +219,7 @@ extension Ledger {
             let key = Member.Key(federation: lease.federation, fleet: fleet)
             if var member = members[key], member.status == .leaving, leasesOfMember[key]?.isEmpty ?? true {
                 member.status = .left
+                removeQuotas(of: key, &context)
                 _ = save(.memberLeft, member, &context)
             }
         }

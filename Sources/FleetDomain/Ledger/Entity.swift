@@ -4,6 +4,7 @@ package import FleetJSON
 package enum Entity: Sendable, Equatable {
     case federation(Federation)
     case member(Member)
+    case quota(Quota)
     case fleet(Fleet)
     case resource(Resource)
     case lease(Lease)
@@ -12,7 +13,7 @@ package enum Entity: Sendable, Equatable {
     case crossing(Crossing)
 
     package enum Kind: String, Sendable, CaseIterable {
-        case federation, member, fleet, resource, crossing, metric
+        case federation, member, quota, fleet, resource, crossing, metric
         case lease = "sharing"
         case apiKey = "api_key"
     }
@@ -21,6 +22,7 @@ package enum Entity: Sendable, Equatable {
         switch self {
         case .federation: .federation
         case .member: .member
+        case .quota: .quota
         case .fleet: .fleet
         case .resource: .resource
         case .lease: .lease
@@ -34,6 +36,7 @@ package enum Entity: Sendable, Equatable {
         switch self {
         case .federation(let record): record
         case .member(let record): record
+        case .quota(let record): record
         case .fleet(let record): record
         case .resource(let record): record
         case .lease(let record): record
@@ -48,6 +51,7 @@ package enum Entity: Sendable, Equatable {
         switch self {
         case .federation(let federation): federation.id.description
         case .member(let member): "\(member.key.federation)/\(member.key.fleet)"
+        case .quota(let quota): "\(quota.key.member.federation)/\(quota.key.member.fleet)/\(quota.key.type)"
         case .fleet(let fleet): fleet.id.description
         case .resource(let resource): "\(resource.key.fleet)/\(resource.key.resource)"
         case .lease(let lease): lease.id.description
@@ -62,6 +66,7 @@ package enum Entity: Sendable, Equatable {
         switch self {
         case .federation(let federation): federation.id
         case .member(let member): member.key.federation
+        case .quota(let quota): quota.key.member.federation
         case .lease(let lease): lease.federation
         case .metric(let metric): metric.federation
         case .fleet, .resource, .apiKey, .crossing: nil
@@ -74,6 +79,7 @@ package enum Entity: Sendable, Equatable {
         switch kind {
         case .federation: self = .federation(try Federation(json: json))
         case .member: self = .member(try Member(json: json))
+        case .quota: self = .quota(try Quota(json: json))
         case .fleet: self = .fleet(try Fleet(json: json))
         case .resource: self = .resource(try Resource(json: json))
         case .lease: self = .lease(try Lease(json: json))
@@ -100,6 +106,7 @@ extension EventType {
             .sharingCompleted, .sharingRejected, .sharingExpired, .sharingCancelled, .sharingNoShow, .sharingOverdue,
             .sharingRevoking, .sharingRevoked:
             .lease
+        case .quotaSet, .quotaRemoved: .quota
         case .metricRecorded: .metric
         case .keyCreated, .keyRevoked: .apiKey
         case .violationBlocked, .privilegedRead: .crossing

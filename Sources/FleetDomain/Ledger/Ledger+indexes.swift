@@ -6,6 +6,7 @@ extension Ledger {
         switch entity {
         case .federation(let new): federations[new.id].map(Entity.federation)
         case .member(let new): members[new.key].map(Entity.member)
+        case .quota(let new): quotas[new.key].map(Entity.quota)
         case .fleet(let new): fleets[new.id].map(Entity.fleet)
         case .resource(let new): resources[new.key].map(Entity.resource)
         case .lease(let new): leases[new.id].map(Entity.lease)
@@ -20,6 +21,7 @@ extension Ledger {
         case .federation(let some)?: federations[some.id] = new?.asFederation
         case .fleet(let some)?: fleets[some.id] = new?.asFleet
         case .resource(let some)?: resources[some.key] = new?.asResource
+        case .quota(let some)?: quotas[some.key] = new?.asQuota.flatMap { $0.isRemoved ? nil : $0 }
         case .apiKey(let some)?: keys[some.id] = new?.asKey
         case .member(let some)?: setMember(some.key, new?.asMember)
         case .lease(let some)?: setLease(some.id, new?.asLease)
@@ -50,7 +52,10 @@ extension Ledger {
 
     private mutating func index(_ lease: Lease) {
         if lease.status.holdsWindow {
+            let (lender, borrower) = lease.quotaKeys
             calendars[lease.resourceKey, default: Calendar()].add(lease.quantity, over: lease.occupied)
+            lent[lender, default: Calendar()].add(lease.quantity, over: lease.occupied)
+            borrowed[borrower, default: Calendar()].add(lease.quantity, over: lease.occupied)
         }
         if lease.status.possesses { possessed[lease.resourceKey, default: 0] += lease.quantity }
         leasesOfResource[lease.resourceKey, default: []].insert(lease.id)
@@ -64,8 +69,10 @@ extension Ledger {
     private mutating func unindex(_ lease: Lease) {
         let key = lease.resourceKey
         if lease.status.holdsWindow {
-            calendars[key]?.remove(lease.quantity, over: lease.occupied)
-            if calendars[key]?.isEmpty == true { calendars[key] = nil }
+            let (lender, borrower) = lease.quotaKeys
+            calendars.remove(lease, from: key)
+            lent.remove(lease, from: lender)
+            borrowed.remove(lease, from: borrower)
         }
         if lease.status.possesses {
             possessed[key, default: 0] -= lease.quantity
@@ -102,11 +109,20 @@ extension Dictionary {
     }
 }
 
+extension Dictionary where Value == Calendar {
+    /// Takes the promise out of a calendar, and an empty calendar out of the dictionary.
+    fileprivate mutating func remove(_ lease: Lease, from key: Key) {
+        self[key]?.remove(lease.quantity, over: lease.occupied)
+        if self[key]?.isEmpty == true { self[key] = nil }
+    }
+}
+
 extension Entity {
     fileprivate var asFederation: Federation? { if case .federation(let value) = self { value } else { nil } }
     fileprivate var asFleet: Fleet? { if case .fleet(let value) = self { value } else { nil } }
     fileprivate var asResource: Resource? { if case .resource(let value) = self { value } else { nil } }
     fileprivate var asMember: Member? { if case .member(let value) = self { value } else { nil } }
+    fileprivate var asQuota: Quota? { if case .quota(let value) = self { value } else { nil } }
     fileprivate var asKey: APIKey? { if case .apiKey(let value) = self { value } else { nil } }
     package var asLease: Lease? { if case .lease(let value) = self { value } else { nil } }
 }

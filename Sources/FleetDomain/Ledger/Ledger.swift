@@ -9,12 +9,17 @@ package struct Ledger: Sendable {
     package internal(set) var resources: [Resource.Key: Resource] = [:]
     package internal(set) var federations: [Federation.ID: Federation] = [:]
     package internal(set) var members: [Member.Key: Member] = [:]
+    /// Those in force.
+    package internal(set) var quotas: [Quota.Key: Quota] = [:]
     /// Live leases only; a final one is in the database and can no longer matter to a decision.
     package internal(set) var leases: [Lease.ID: Lease] = [:]
     package internal(set) var keys: [APIKey.ID: APIKey] = [:]
 
     // Derived from the above.
     package internal(set) var calendars: [Resource.Key: Calendar] = [:]
+    /// What members lend and borrow of a type in a federation.
+    package internal(set) var lent: [Quota.Key: Calendar] = [:]
+    package internal(set) var borrowed: [Quota.Key: Calendar] = [:]
     package internal(set) var leasesOfMember: [Member.Key: Set<Lease.ID>] = [:]
     package internal(set) var leasesOfResource: [Resource.Key: Set<Lease.ID>] = [:]
     package internal(set) var leaseCount: [Federation.ID: Int] = [:]
@@ -26,6 +31,9 @@ package struct Ledger: Sendable {
     var due = Heap<Due>()
     /// Leases to be ended because of an intent that touched many at once.
     var drain: [Lease.ID] = []
+
+    /// Leases that neither time nor an intent touches any more, because what they did to them could not be stored.
+    private(set) var aside: Set<Lease.ID> = []
 
     /// The position of the last recorded event.
     package private(set) var position: Int64
@@ -97,7 +105,7 @@ extension Ledger {
             if let resource = resources[lease.resourceKey]?.after(lease, wasHeld: wasHeld, at: event.at) {
                 put(.resource(resource))
             }
-        case .federation, .fleet, .resource, .metric, .apiKey, .crossing: put(event.entity)
+        case .federation, .quota, .fleet, .resource, .metric, .apiKey, .crossing: put(event.entity)
         }
     }
 
@@ -125,6 +133,9 @@ extension Ledger {
         undo.removeAll(keepingCapacity: true)
         dropStaleDue()
     }
+
+    /// Leaves a lease alone until the state is loaded again: one that cannot be stored must not stop the clock of all.
+    package mutating func setAside(_ lease: Lease.ID) { aside.insert(lease) }
 
     private mutating func put(_ entity: Entity) {
         let old = current(entity)

@@ -86,13 +86,9 @@ package enum LeaseStatus: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether its window is promised to it.
-    package var holdsWindow: Bool {
-        switch self {
-        case .pending, .granted, .active, .revoking: true
-        default: false
-        }
-    }
+    /// Whether its window, with the buffer behind it, is promised to it: of one that is overdue the window is past,
+    /// and the buffer is not.
+    package var holdsWindow: Bool { !isFinal }
 
     /// Whether the borrower has the thing in its hands.
     package var possesses: Bool {

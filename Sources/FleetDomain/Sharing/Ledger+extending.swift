@@ -12,26 +12,33 @@ extension Ledger {
             standingViolations(of: request, federation)
             + policyViolations(of: request, resource: resource, startsAt: now, federation.policy, now: now)
             + offerViolations(of: request, resource, federation.policy)
-            + extensionViolations(of: lease, lasting: min(duration, federation.policy.leaseDurationMax), resource)
+            + extensionViolations(
+                of: lease, asking: request, lasting: min(duration, federation.policy.leaseDurationMax), resource)
         guard violations.isEmpty else {
             throw refusal(violations, hiding: concealed(from: sides, request, in: federation.id))
         }
     }
 
-    /// What is promised to others in the time that an extension adds.
+    /// What is promised to others, and what quotas leave, in the time that an extension adds.
     private func extensionViolations(
-        of lease: Lease, lasting duration: Seconds, _ resource: Resource
+        of lease: Lease, asking request: SharingRequest, lasting duration: Seconds, _ resource: Resource
     ) -> [Violation] {
         guard duration > lease.duration else { return [] }
-        let added = Window(start: lease.occupied.end, end: lease.startsAt + duration + lease.buffer)
-        guard let clash = clash(with: lease, over: added, resource) else { return [] }
-        let longest = (clash.milliseconds - lease.startsAt.milliseconds) / 1000 - lease.buffer
-        return [
-            Violation(
-                code: lease.isUnit ? .windowConflict : .capacityExceeded, concern: .resource, field: "duration",
-                value: longest > lease.duration ? "\(longest)" : nil,
-                sentence: "the resource is taken in the added time", limit: resource.capacity)
-        ]
+        var added = Window(start: lease.occupied.end, end: lease.startsAt + duration + lease.buffer)
+        var violations: [Violation] = []
+        if let clash = clash(with: lease, over: added, resource) {
+            let longest = (clash.milliseconds - lease.startsAt.milliseconds) / 1000 - lease.buffer
+            let isPart = longest > lease.duration
+            if isPart { added = Window(start: added.start, end: lease.startsAt + longest + lease.buffer) }
+            violations.append(
+                Violation(
+                    code: lease.isUnit ? .windowConflict : .capacityExceeded, concern: .resource, field: "duration",
+                    value: isPart ? "\(longest)" : nil, sentence: "the resource is taken in the added time",
+                    limit: resource.capacity))
+        }
+        return violations
+            + quotaViolations(
+                of: request, type: lease.resourceType, in: lease.federation, quantity: lease.quantity, over: added)
     }
 
     /// The first instant of `added` at which the resource has no room for what the lease holds. What cools only

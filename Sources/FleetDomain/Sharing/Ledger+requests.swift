@@ -27,7 +27,7 @@ extension Ledger {
             throw refusal(
                 violations, hiding: concealed,
                 near: resource.flatMap {
-                    nearest(to: request, startsAt: startsAt, of: $0, federation.policy, violations, now: context.now)
+                    nearest(to: request, startsAt: startsAt, of: $0, federation, violations, now: context.now)
                 })
         }
 
@@ -144,7 +144,7 @@ extension Ledger {
     ) -> [Violation] {
         standingViolations(of: request, federation)
             + policyViolations(of: request, resource: resource, startsAt: startsAt, federation.policy, now: now)
-            + resourceViolations(of: request, startsAt: startsAt, resource: resource, federation.policy, now: now)
+            + resourceViolations(of: request, startsAt: startsAt, resource: resource, federation, now: now)
     }
 
     /// Whether the federation grants anything, and these two fleets may deal with one another.
@@ -209,9 +209,10 @@ extension Ledger {
     }
 
     private func resourceViolations(
-        of request: SharingRequest, startsAt: Timestamp, resource: Resource?, _ policy: FederationPolicy,
+        of request: SharingRequest, startsAt: Timestamp, resource: Resource?, _ federation: Federation,
         now: Timestamp
     ) -> [Violation] {
+        let policy = federation.policy
         guard let resource else {
             return [
                 Violation(
@@ -224,13 +225,18 @@ extension Ledger {
         if let blocked = returnViolation(of: resource, quantity: request.quantity, lifted.start, now: now) {
             violations.append(blocked)
         }
-        let window = Window(start: lifted.start, end: lifted.end + resource.buffer)
+        var window = Window(start: lifted.start, end: lifted.end + resource.buffer)
+        var quantity = request.quantity
         let free = resource.capacity - occupied(resource, over: window)
-        if request.quantity > free {
-            violations.append(
-                capacityViolation(of: request, resource, free: free, startsAt: startsAt, policy, now: now))
+        if quantity > free {
+            let clash = capacityViolation(of: request, resource, free: free, startsAt: startsAt, policy, now: now)
+            violations.append(clash.violation)
+            if clash.violation.field == "quantity", free > 0 { quantity = free }
+            if let next = clash.next { window = window.moved(to: next) }
         }
         return violations
+            + quotaViolations(
+                of: request, type: resource.type, in: federation.id, quantity: quantity, over: window)
     }
 
     /// Whether the resource is on offer, as what the request takes it for.
@@ -284,12 +290,13 @@ extension Ledger {
     private func capacityViolation(
         of request: SharingRequest, _ resource: Resource, free: Int64, startsAt: Timestamp,
         _ policy: FederationPolicy, now: Timestamp
-    ) -> Violation {
+    ) -> (violation: Violation, next: Timestamp?) {
         if free > 0 || request.quantity > resource.capacity {
-            return Violation(
+            let violation = Violation(
                 code: .capacityExceeded, concern: .resource, field: "quantity", value: free > 0 ? "\(free)" : nil,
                 sentence: "at most \(max(0, free)) of \(resource.capacity) are free in this window",
                 limit: resource.capacity)
+            return (violation, nil)
         }
         let lifted = request.within(policy, startsAt: startsAt, now: now)
         // Where the policy moves the start forward, any start before that one will do as well.
@@ -297,21 +304,26 @@ extension Ledger {
             of: resource, quantity: request.quantity, lifted.end.seconds(since: lifted.start),
             from: lifted.start < startsAt ? now : startsAt, policy, now: now
         ).windows.first.flatMap { $0.start <= now && isHeldLate(resource.key) ? nil : $0 }
-        return Violation(
+        let violation = Violation(
             code: resource.isUnit ? .windowConflict : .capacityExceeded, concern: .resource, field: "starts_at",
             value: next?.start.description,
             sentence: next.map { "the resource is taken in this window, and free from \($0.start)" }
                 ?? "the resource is taken in this window", limit: resource.capacity)
+        return (violation, next?.start)
     }
 
-    /// The most that is promised, or still cooling, at any instant of `window`.
+    /// The most that is promised, or still cooling, at any instant of `window`. What cools only grows less, so it is
+    /// most with what is promised before each of its steps.
     private func occupied(_ resource: Resource, over window: Window) -> Int64 {
         let calendar = calendars[resource.key] ?? Calendar()
-        return resource.cooling.filter { $0.until > window.start }.reduce(calendar.peak(over: window)) { most, one in
+        var most = calendar.peak(over: window)
+        var cooling: Int64 = 0
+        for one in resource.cooling.sorted(by: { $0.until > $1.until }) where one.until > window.start {
+            cooling += one.quantity
             let overlap = Window(start: window.start, end: min(one.until, window.end))
-            let cooling = resource.cooling.filter { $0.until >= one.until }.reduce(0) { $0 + $1.quantity }
-            return max(most, calendar.peak(over: overlap) + cooling)
+            most = max(most, calendar.peak(over: overlap) + cooling)
         }
+        return most
     }
 
     // MARK: 5. Consent

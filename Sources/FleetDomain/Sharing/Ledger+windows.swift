@@ -1,30 +1,33 @@
 /// Where a request would find room.
 extension Ledger {
-    /// Free windows for the request from `start` on, as far as the policy lets anyone book.
+    /// Windows in which the resource has room for the request, from `start` on, as far as the policy lets anyone
+    /// book.
+    ///
+    /// - Parameter limits: what else a window has to fit into.
     func gaps(
         of resource: Resource, quantity: Int64, _ duration: Seconds, from start: Timestamp,
-        _ policy: FederationPolicy, now: Timestamp
+        _ policy: FederationPolicy, within limits: [Room] = [], now: Timestamp
     ) -> Nearest {
         let horizon = now + policy.bookingHorizon
         let until = horizon + duration + resource.buffer
         // Nothing is looked for while anything cools: what is found is free, if not always the first.
         let start = resource.cooling.reduce(start) { max($0, $1.until) }
-        let found = (calendars[resource.key] ?? Calendar()).gaps(
-            of: duration + resource.buffer, atMost: resource.capacity - quantity, from: start, until: until,
-            count: SharingLimits.nearestWindows)
+        let room = Room(calendar: calendars[resource.key] ?? Calendar(), ceiling: resource.capacity - quantity)
+        let found = ([room] + limits).windows(
+            of: duration + resource.buffer, from: start, until: until, count: SharingLimits.nearestWindows)
         let windows = found.map { Window(start: $0.start, end: $0.start + duration) }
         return Nearest(windows: windows.filter { $0.start <= horizon }, searchedUntil: horizon)
     }
 
     /// The free windows that a refusal names; none while the resource is not back, as nobody knows when it will be.
     func nearest(
-        to request: SharingRequest, startsAt: Timestamp, of resource: Resource, _ policy: FederationPolicy,
+        to request: SharingRequest, startsAt: Timestamp, of resource: Resource, _ federation: Federation,
         _ violations: [Violation], now: Timestamp
     ) -> Nearest? {
         guard !violations.contains(where: { $0.code == .unitNotReturned }) else { return nil }
-        let lifted = request.within(policy, startsAt: startsAt, now: now)
+        let lifted = request.within(federation.policy, startsAt: startsAt, now: now)
         return gaps(
             of: resource, quantity: request.quantity, lifted.end.seconds(since: lifted.start), from: lifted.start,
-            policy, now: now)
+            federation.policy, within: quotaRooms(of: request, type: resource.type, in: federation.id), now: now)
     }
 }

@@ -23,6 +23,8 @@ package struct Resource: Sendable, Equatable {
 
     /// What tells one resource from another fits into these; a row stays small.
     package static let attributesMax = 64
+    /// Bytes of their JSON text: each event of the resource carries them.
+    package static let attributeBytesMax = 8192
 
     package let key: Key
     package let type: ResourceType
@@ -37,7 +39,7 @@ package struct Resource: Sendable, Equatable {
     package var status: ResourceStatus
     /// The highest token issued for the unit; 0 before the first, and always for a pool.
     package var fencingToken: Int64
-    /// What leases that have ended still occupy, until their buffer is over.
+    /// What leases that have ended still occupy, until their buffer is over; by the end.
     package var cooling: [Cooling]
     /// Counts the changes that its owner made; a raised fencing token is none.
     package var version: Int64
@@ -51,6 +53,25 @@ package struct Resource: Sendable, Equatable {
 package struct Cooling: Sendable, Equatable {
     package let until: Timestamp
     package let quantity: Int64
+}
+
+extension [Cooling] {
+    /// Steps that are kept of one resource. A pool that many bring back within its buffer would else be as slow to
+    /// decide on, and as large to store, as they are many.
+    private static var countMax: Int { 64 }
+
+    /// With one more, in the order of their ends. Of too many, the one that would wait least for the next cools until
+    /// that one does: never shorter than its buffer.
+    fileprivate func adding(_ new: Cooling) -> [Cooling] {
+        var all = self
+        all.insert(new, at: all.firstIndex { $0.until > new.until } ?? all.endIndex)
+        guard all.count > Self.countMax else { return all }
+        let waits = all.indices.dropLast().map { all[$0 + 1].until.milliseconds - all[$0].until.milliseconds }
+        let early = waits.indices.min { waits[$0] < waits[$1] } ?? 0
+        let later = all.remove(at: early + 1)
+        all[early] = Cooling(until: later.until, quantity: all[early].quantity + later.quantity)
+        return all
+    }
 }
 
 package enum Handover: String, Sendable, CaseIterable {
@@ -75,9 +96,8 @@ extension Resource {
         var next = self
         if lease.isUnit, let token = lease.fencingToken { next.fencingToken = max(fencingToken, token) }
         if wasHeld, lease.status.isFinal, lease.buffer > 0, let endedAt = lease.endedAt {
-            next.cooling =
-                cooling.filter { $0.until > now }
-                + [Cooling(until: endedAt + lease.buffer, quantity: lease.quantity)]
+            next.cooling = cooling.filter { $0.until > now }.adding(
+                Cooling(until: endedAt + lease.buffer, quantity: lease.quantity))
         }
         return next == self ? nil : next
     }

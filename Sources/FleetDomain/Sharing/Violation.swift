@@ -6,9 +6,9 @@ struct Violation: Equatable {
         case federation
         /// The lender's membership.
         case lender
-        /// The borrower's membership.
+        /// The borrower's membership, and its quota.
         case borrower
-        /// The lender's resource and its use.
+        /// The lender's resource, its use and its quota.
         case resource
     }
 
@@ -24,6 +24,6 @@ struct Violation: Equatable {
     /// The reasons in order of precedence: the first that applies names the refusal.
     static let precedence: [ErrorCode] = [
         .federationInactive, .memberInactive, .sharingDisabled, .policyForbids, .resourceUnavailable,
-        .unitNotReturned, .windowConflict, .capacityExceeded,
+        .unitNotReturned, .windowConflict, .capacityExceeded, .lendingLimit, .borrowingLimit,
     ]
 }

@@ -10,6 +10,12 @@ package struct Window: Hashable, Sendable {
         self.end = end
     }
 
+    /// The same length from `start` on.
+    package func moved(to start: Timestamp) -> Window {
+        Window(
+            start: start, end: Timestamp(milliseconds: start.milliseconds + end.milliseconds - self.start.milliseconds))
+    }
+
     package func overlaps(_ other: Window) -> Bool { start < other.end && other.start < end }
 
     package func contains(_ time: Timestamp) -> Bool { start <= time && time < end }

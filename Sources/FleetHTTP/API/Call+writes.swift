@@ -63,6 +63,7 @@ extension Call {
             if case .federation(let federation)? = entity {
                 decision.standing = ledger.standing(of: context.principal, in: federation)
             }
+            if case .quota(let quota)? = entity { decision.use = ledger.visibleUse(of: quota, context.principal) }
             return decision
         }
         switch try await api.orchestrator.submit(command) {
@@ -153,6 +154,10 @@ extension Call {
             }
         }
         try await requireStillVisible(event.entity)
+        if case .quota(let quota) = event.entity {
+            let principal = principal
+            decision.use = try await api.orchestrator.inspect { $0.visibleUse(of: quota, principal) }
+        }
         decision.obligations = try await api.orchestrator.inspect { ledger in write.obligations(event.entity, ledger) }
         var response = try answer(write, decision, event.position, isReplay: true)
         response.headers.append(HTTPField(name: .idempotencyReplayed, value: "true"))
@@ -160,10 +165,12 @@ extension Call {
     }
 
     private func requireStillVisible(_ entity: Entity) async throws {
+        guard case .permission(let permission) = endpoint.access else { return }
         let principal = principal
-        let isVisible = try await api.orchestrator.inspect { ledger in ledger.isVisible(entity, to: principal) }
-        guard !isVisible else { return }
-        if case .permission(let permission) = endpoint.access { throw FleetError.denied(permission) }
+        let isVisible = try await api.orchestrator.inspect { ledger in
+            ledger.isVisible(entity, to: principal, under: permission)
+        }
+        guard isVisible else { throw FleetError.denied(permission) }
     }
 
     // MARK: The answer
@@ -177,7 +184,8 @@ extension Call {
             response = Response(status: .noContent)
         } else if let entity = decision.entity {
             let bytes = view.bytes(
-                of: entity, write.facet, standing: decision.standing, secret: isReplay ? nil : write.secret,
+                of: entity, write.facet, standing: decision.standing, use: decision.use,
+                secret: isReplay ? nil : write.secret,
                 obligations: answer.status == .accepted ? decision.obligations : nil)
             response = try self.answer(bytes, status: answer.status)
         } else {

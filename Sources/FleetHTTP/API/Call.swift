@@ -156,6 +156,11 @@ package final class Call: Sendable {
         return error
     }
 
+    /// The error to throw; towards whomever it was denied, it is noted.
+    func noted(_ error: FleetError, action: Permission) -> FleetError {
+        error.crossed.map { crossing(error, of: $0, action: action) } ?? error
+    }
+
     func note(_ type: EventType, towards owner: Fleet.ID, action: Permission) {
         api.orchestrator.noteCrossing(
             type, by: principal, towards: owner, action: action.rawValue, object: path,

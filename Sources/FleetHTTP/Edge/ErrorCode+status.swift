@@ -57,6 +57,7 @@ extension ErrorCode {
         case .memberNotFound: .init(.notFound, "Member not found")
         case .fleetNotFound: .init(.notFound, "Fleet not found")
         case .resourceNotFound: .init(.notFound, "Resource not found")
+        case .quotaNotFound: .init(.notFound, "Quota not found")
         case .sharingNotFound: .init(.notFound, "Resource sharing not found")
         case .keyNotFound: .init(.notFound, "API key not found")
 
@@ -81,6 +82,8 @@ extension ErrorCode {
         case .unitNotReturned: .init(.conflict, "Unit not returned")
         case .windowConflict: .init(.conflict, "Window conflict")
         case .capacityExceeded: .init(.conflict, "Capacity exceeded")
+        case .lendingLimit: .init(.conflict, "Lending limit")
+        case .borrowingLimit: .init(.conflict, "Borrowing limit")
         case .unavailable: .init(.conflict, "Unavailable")
 
         case .internalError: .init(.internalServerError, "Internal error")

@@ -63,7 +63,7 @@ enum EventRoutes {
         let after = page.after.flatMap { Int64($0) } ?? 0
         // One more than the page, to know whether there is a next one.
         let (events, end, _) = try await scan(call, filter, after: after, limit: page.size + 1) { event, facts in
-            call.view.seesAudit(of: event, standings: facts.standings)
+            call.view.seesAudit(of: event, standings: facts.standings, members: facts.members)
                 && (fleet == nil || concerns(event, fleet)) && (outcome == nil || event.auditOutcome == outcome)
                 && (action == nil || event.auditAction == action)
         }

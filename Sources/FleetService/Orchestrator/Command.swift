@@ -6,6 +6,8 @@ package struct Decision: Sendable, Equatable {
     package var obligations: [Obligation] = []
     /// What ties the caller to the federation, where the entity is one.
     package var standing: Standing?
+    /// How much of the quota is used, where the entity is one, as far as the caller may know it.
+    package var use: QuotaUse?
 
     package init(_ entity: Entity?) { self.entity = entity }
 }

@@ -6,6 +6,7 @@ package enum Projection {
     private enum Key: Hashable {
         case federation(Federation.ID)
         case member(Member.Key)
+        case quota(Quota.Key)
         case fleet(Fleet.ID)
         case resource(Resource.Key)
         case metric(Metric.ID)
@@ -28,6 +29,7 @@ package enum Projection {
         switch entity {
         case .federation(let row): (.federation(row.id), Tables.federations.upsert(row))
         case .member(let row): (.member(row.key), Tables.members.upsert(row))
+        case .quota(let row): (.quota(row.key), Tables.quotas.upsert(row))
         case .fleet(let row): (.fleet(row.id), Tables.fleets.upsert(row))
         case .resource(let row): (.resource(row.key), Tables.resources.upsert(row))
         case .metric(let row): (.metric(row.id), Tables.metrics.upsert(row))

@@ -48,6 +48,8 @@ package enum Tables {
     package static let resources = Table<Resource>("resources", as: "r", key: ["fleet_id", "resource_id"])
     package static let federations = Table<Federation>("fleet_federations", as: "f", key: ["federation_id"])
     package static let members = Table<Member>("fleet_federation_members", as: "m", key: ["federation_id", "fleet_id"])
+    package static let quotas = Table<Quota>(
+        "fleet_quotas", as: "q", key: ["federation_id", "fleet_id", "resource_type"])
     package static let leases = Table<Lease>("resource_sharing", as: "s", key: ["sharing_id"])
     package static let metrics = Table<Metric>("coordination_metrics", as: "c", key: ["metric_id"])
     package static let keys = Table<APIKey>("api_keys", as: "k", key: ["key_id"])
@@ -55,7 +57,8 @@ package enum Tables {
     /// Every projection with its key, for a rebuild and its comparison.
     package static var projections: [(name: String, key: [String])] {
         [
-            (federations.name, federations.key), (members.name, members.key), (leases.name, leases.key),
+            (federations.name, federations.key), (members.name, members.key), (quotas.name, quotas.key),
+            (leases.name, leases.key),
             (metrics.name, metrics.key), (fleets.name, fleets.key), (resources.name, resources.key),
             (keys.name, keys.key),
         ]

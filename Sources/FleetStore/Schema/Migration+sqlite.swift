@@ -1,10 +1,12 @@
 extension Migration {
     private static let holding = "('pending', 'granted', 'active', 'revoking')"
     private static let live = "('pending', 'granted', 'active', 'revoking', 'overdue')"
+    private static let overlap = overlap(of: holding)
 
     /// Whether another promise of the same unit reaches into the new row's window. Promises of a unit do not
     /// overlap, so the one before and the one after are enough to look at.
-    private static let overlap = """
+    private static func overlap(of holding: String) -> String {
+        """
         SELECT RAISE(ABORT, 'resource_sharing_overlap') WHERE EXISTS (
             SELECT 1 FROM (
                 SELECT ends_at + buffer_seconds * 1000 AS until FROM resource_sharing
@@ -21,6 +23,7 @@ extension Migration {
                 AND sharing_id <> NEW.sharing_id
         );
         """
+    }
 
     static let sqliteFoundation: [String] = [
         """
@@ -214,6 +217,40 @@ extension Migration {
         "CREATE UNIQUE INDEX api_keys_by_digest ON api_keys (digest) WHERE revoked_at IS NULL",
     ]
 
-    /// What platform administrators did is told apart from then on.
-    static let sqlitePrivilege = ["ALTER TABLE events ADD COLUMN is_privileged INTEGER NOT NULL DEFAULT 0"]
+    /// What platform administrators did is told apart from then on; an overdue lease keeps the buffer behind its window.
+    static let sqlitePrivilege = [
+        "ALTER TABLE events ADD COLUMN is_privileged INTEGER NOT NULL DEFAULT 0",
+        "DROP TRIGGER resource_sharing_no_overlap_insert", "DROP TRIGGER resource_sharing_no_overlap_update",
+        """
+        CREATE TRIGGER resource_sharing_no_overlap_insert AFTER INSERT ON resource_sharing
+        WHEN NEW.is_unit AND NEW.status IN \(live)
+        BEGIN \(overlap(of: live)) END
+        """,
+        """
+        CREATE TRIGGER resource_sharing_no_overlap_update AFTER UPDATE ON resource_sharing
+        WHEN NEW.is_unit AND NEW.status IN \(live)
+            AND (OLD.status NOT IN \(live) OR OLD.ends_at <> NEW.ends_at OR OLD.starts_at <> NEW.starts_at)
+        BEGIN \(overlap(of: live)) END
+        """,
+    ]
+
+    /// What members are entitled to, and how much of it may change hands.
+    static let sqliteAllocation = [
+        """
+        CREATE TABLE fleet_quotas (
+            federation_id BLOB NOT NULL,
+            fleet_id TEXT NOT NULL,
+            resource_type TEXT NOT NULL,
+            nominal INTEGER NOT NULL CHECK (nominal >= 0),
+            lending_limit INTEGER CHECK (lending_limit BETWEEN 0 AND nominal),
+            borrowing_limit INTEGER CHECK (borrowing_limit >= 0),
+            weight INTEGER NOT NULL CHECK (weight >= 0),
+            is_removed INTEGER NOT NULL,
+            version INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL,
+            PRIMARY KEY (federation_id, fleet_id, resource_type)
+        ) STRICT, WITHOUT ROWID
+        """
+    ]
 }
