@@ -4,6 +4,23 @@ import Testing
 
 @Suite("Handover")
 struct HandoverTests {
+    @Test("A pool that many bring back within its buffer stays as small to store, and frees nothing too early")
+    func manyCooling() throws {
+        let world = try World(capacity: 1000, buffer: 6000)
+        for _ in 0..<200 {
+            let lease = try world.request(world.ask { $0.duration = 600 })
+            world.wait(1)
+            _ = world.code(.return, lease, as: world.borrowerSide)
+        }
+        let cooling = try #require(world.ledger.resources[world.vanKey]?.cooling)
+        #expect(cooling.count == 64 && cooling.reduce(0) { $0 + $1.quantity } == 200)
+        #expect(cooling.map(\.until) == cooling.map(\.until).sorted())
+        // The last is free after its own buffer, and none before the first's.
+        #expect(cooling.last?.until == world.now + 6000)
+        #expect(world.refusal(of: world.ask { $0.quantity = 801 })?.code == .capacityExceeded)
+        #expect(world.refusal(of: world.ask { $0.quantity = 800 }) == nil)
+    }
+
     @Test("An automatic lease begins and ends without a call")
     func automatic() throws {
         let world = try World()

@@ -23,7 +23,7 @@ struct LedgerPropertyTests {
 
     @Test("Invariant 1: no unit is promised twice at once, and no pool beyond its capacity, across federations")
     func noDoublePromise() {
-        let holding: Set<LeaseStatus> = [.pending, .granted, .active, .revoking]
+        let holding: Set<LeaseStatus> = [.pending, .granted, .active, .overdue, .revoking]
         var shared = 0
         forAllHistories { scenario, step in
             let touched = step.events.compactMap { $0.entity.asLease?.resourceKey ?? $0.entity.asResource?.key }

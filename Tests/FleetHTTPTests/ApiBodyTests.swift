@@ -103,6 +103,16 @@ struct ApiBodyTests {
         }
     }
 
+    @Test("with very many faults is answered with the first of them")
+    func manyFaults() async throws {
+        try await TestService.run { service in
+            let body = "{" + (0..<5000).map { "\"x\($0)\":1" }.joined(separator: ",") + "}"
+            let reply = try await service.send("POST", "/federations", body)
+            reply.expectProblem(422, "validation_failed", "many")
+            #expect(reply.rows("errors").count == 100 && reply.text("detail").contains("5001"))
+        }
+    }
+
     /// The fields of an endpoint's body, as the document tells callers.
     private static func fields(_ endpoint: Endpoint) -> (names: [String], required: [String])? {
         let operation = OpenAPI.document.at("paths", endpoint.path, endpoint.method.rawValue.lowercased())

@@ -104,6 +104,28 @@ struct ApiReplayTests {
         }
     }
 
+    @Test("is given to a service whose scopes let it do just this")
+    func narrowScopes() async throws {
+        try await TestService.run { service in
+            let federation = try await service.found([("owner", "none"), ("borrower", "none")])
+            let key = try await service.key(
+                [.service], fleets: [apiName("owner")], scopes: [.fleetOperate, .sharingRequest])
+            let requests = [
+                ("/fleets/owner/resources", #"{"resource_id":"van","resource_type":"vehicle"}"#),
+                (
+                    "/resource-sharing",
+                    service.request(federation, "van").replacing(#""federation_id":"\#(federation)","#, with: "")
+                ),
+            ]
+            for (path, body) in requests {
+                let first = try await service.send("POST", path, body, key: .some(key), headers: Self.key)
+                #expect(first.status == 201, "\(first.body)")
+                let again = try await service.send("POST", path, body, key: .some(key), headers: Self.key)
+                #expect(again.status == 201 && again.bytes == first.bytes, "\(again.body)")
+            }
+        }
+    }
+
     @Test("is not given to who may not see the object any more")
     func permissionOfToday() async throws {
         try await TestService.run { service in

@@ -53,6 +53,43 @@ struct AuditTests {
         }
     }
 
+    @Test(
+        "A step on another side's lease is noted though it is over, and a refusal by role though nothing was looked at")
+    func besidesTheWriter() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.register("van")
+            let lease = try await stage.lease("van", is: "active")
+            try await stage.step("return", lease, as: .borrower).expect(200, "completed")
+            let viewer = try await stage.service.key([.fleetViewer], fleets: [apiName("rival")])
+            let before = try await stage.service.deniedCount()
+            try await stage.step("revoke", lease, as: .borrower).expect(403, code: "permission_denied")
+            let patch = try await stage.service.send("PATCH", "/fleets/owner", #"{"name":"x"}"#, key: .some(viewer))
+            #expect(patch.status == 403)
+            let absent = try await stage.service.send("PATCH", "/fleets/absent", #"{"name":"x"}"#, key: .some(viewer))
+            #expect(absent.status == 403)
+            await stage.service.advance(by: 61)
+            #expect(try await stage.service.deniedCount() == before + 2)
+        }
+    }
+
+    @Test("Of a lease whose sides have closed themselves, those who coordinate no longer read the records")
+    func closedSince() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.register("van")
+            let lease = try await stage.lease("van", is: "active")
+            let coordinator = stage.key(.coordinator)
+            #expect(try await stage.service.audit(key: .some(coordinator)).contains { $0.text("object") == lease })
+            for side in [SharingStage.Side.owner, .borrower] {
+                let path = "/federations/\(stage.federation)/members/\(side)"
+                let reply = try await stage.send("PATCH", path, ["isolation_level": "sealed"], as: side)
+                #expect(reply.status == 200)
+            }
+            #expect(try await stage.service.audit(key: .some(coordinator)).allSatisfy { $0.text("object") != lease })
+            #expect(
+                try await stage.service.audit(key: .some(stage.key(.owner))).contains { $0.text("object") == lease })
+        }
+    }
+
     @Test("A flood is two records: the first attempt at once, the others of its minute together")
     func flood() async throws {
         try await Stage.run { stage in
@@ -102,7 +139,7 @@ struct AuditTests {
             let administrator = try await stage.subject(service.adminKey)
             let member = "/federations/\(stage.federation)/members"
             let reads = [
-                ("/fleets/victim", "fleet:read"), ("/fleets/victim/resources", "fleet:read"),
+                ("/fleets/victim", "fleet:read"), ("/fleets/victim/resources", "fleet:read"), ("/fleets", "fleet:read"),
                 (member, "federation:read"), (member + "/victim", "federation:read"),
                 (member + "/victim/sharing-rules", "federation:read"), ("/events?types=member.updated", "event:read"),
             ]

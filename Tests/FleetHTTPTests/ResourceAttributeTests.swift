@@ -16,6 +16,12 @@ struct ResourceAttributeTests {
             #expect(patched["attributes"]?.objectValue == ["seats": .integer(8), "fuel": .string("diesel")])
             let many = (0..<Resource.attributesMax - 1).map { "\"a\($0)\":1" }.joined(separator: ",")
             try await service.refused(422, "validation_failed", "PATCH", path, "{\"attributes\":{\(many)}}")
+            for index in 0..<3 {
+                let long = String(repeating: "x", count: 4000)
+                let reply = try await service.send("PATCH", path, #"{"attributes":{"n":{"\#(index)":"\#(long)"}}}"#)
+                #expect(reply.status == (index < 2 ? 200 : 422), "\(index)")
+            }
+            try await service.ok("PATCH", path, #"{"attributes":{"n":null}}"#)
             #expect(try await service.ok("GET", path)["attributes"] == patched["attributes"])
         }
     }

@@ -6,6 +6,26 @@ import Testing
 /// What time alone does to a lease, and what only a call does.
 @Suite("Handing a resource over", .timeLimit(.minutes(1)))
 struct SharingHandoverTests {
+    @Test("of what is late leaves its buffer free, and can still be taken back")
+    func lateWithBuffer() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.register("van", ["handover": "confirmed", "buffer_seconds": 600])
+            try await stage.register("vans", ["handover": "confirmed", "buffer_seconds": 600, "capacity": 2])
+            for (unit, all) in [("van", 1), ("vans", 2)] as [(String, Int64)] {
+                let quantity: JSONObject = ["quantity": .integer(all)]
+                let late = try await stage.lease(unit, lasting: 60, quantity, is: "granted")
+                try await stage.step("activate", late, as: .borrower).expect(200, "active")
+                await stage.service.advance(by: 61)
+                #expect(try await stage.status(late) == "overdue")
+                let code = all == 1 ? "window_conflict" : "capacity_exceeded"
+                try await stage.ask(unit, as: .rival, startsIn: 120, lasting: 60, quantity).expect(409, code: code)
+                _ = try await stage.lease(unit, as: .rival, startsIn: 600, lasting: 60, quantity, is: "granted")
+                try await stage.step("revoke", late, as: .owner).expect(200, "revoking")
+                try await stage.step("acknowledge", late, as: .borrower).expect(200, "revoked")
+            }
+        }
+    }
+
     @Test("takes no call where it is automatic")
     func automatic() async throws {
         try await SharingStage.run(level: "none") { stage in

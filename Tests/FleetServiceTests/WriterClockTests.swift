@@ -75,6 +75,51 @@ struct WriterClockTests {
         }
     }
 
+    @Test("A lease that cannot be stored is set aside: time goes on for all others, and for it after the next start")
+    func poisonedLease() async throws {
+        try await RunningWriter.run { writer in
+            try await writer.book(Self.leases)
+            let poisoned = try #require(try await writer.ledger().leases.values.map(\.id).sorted().dropFirst(300).first)
+            writer.database.setFault { batch in
+                batch.contains { $0.values.contains(.id(poisoned.raw)) } ? .conflict(constraint: "no") : nil
+            }
+            writer.clock.advance(by: 3600)
+            for _ in 0..<4 { await writer.orchestrator.tick() }
+            #expect(try await writer.statuses() == [.active: Self.leases - 1, .granted: 1])
+            #expect(await writer.submit(.register("later")).code == nil)
+            writer.clock.advance(by: 3600)
+            for _ in 0..<4 { await writer.orchestrator.tick() }
+            #expect(try await writer.statuses() == [.granted: 1])
+            try await writer.expectSound()
+            writer.database.heal()
+            var loaded = try await writer.store.loadLedger()
+            var context = Context(
+                principal: Principal(subject: Event.clock, roles: []), now: writer.clock.now, requestID: "start",
+                ids: IDSource(seed: 1, random: 1))
+            loaded.advance(&context)
+            #expect(loaded.leases[poisoned]?.status != .granted)
+        }
+    }
+
+    @Test("An intent goes on past a lease that cannot be stored")
+    func poisonedDrain() async throws {
+        try await RunningWriter.run { writer in
+            let federation = try await writer.book(40)
+            let poisoned = try #require(try await writer.ledger().leases.values.map(\.id).sorted().dropFirst(3).first)
+            writer.database.setFault { batch in
+                batch.contains { $0.values.contains(.id(poisoned.raw)) } ? .conflict(constraint: "no") : nil
+            }
+            let answer = await writer.submit(
+                .admin("federation.delete") { ledger, context throws(FleetError) in
+                    try ledger.delete(federation, force: true, &context)
+                })
+            #expect(answer.code == nil)
+            for _ in 0..<3 { await writer.orchestrator.tick() }
+            #expect(try await writer.statuses() == [.granted: 1])
+            try await writer.expectSound()
+        }
+    }
+
     @Test("Time does not run backwards: an event is never earlier than the one before it")
     func monotonic() async throws {
         try await RunningWriter.run { writer in

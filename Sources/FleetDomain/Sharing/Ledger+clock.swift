@@ -14,7 +14,7 @@ extension Ledger {
         while let next = due.min, next.at <= context.now {
             guard changed < limit else { return false }
             due.removeMin()
-            guard let lease = leases[next.lease], lease.nextDue == next.at else { continue }
+            guard let lease = leases[next.lease], lease.nextDue == next.at, !aside.contains(lease.id) else { continue }
             changed += 1
             elapse(lease, &context)
         }
@@ -74,7 +74,7 @@ extension Ledger {
         let slice = drain.prefix(limit)
         drain.removeFirst(slice.count)
         for id in slice {
-            guard let lease = leases[id] else { continue }
+            guard let lease = leases[id], !aside.contains(id) else { continue }
             switch lease.status {
             case .pending: end(lease, .cancelled, .sharingCancelled, "federation_ended_it", &context)
             case .granted: end(lease, .revoked, .sharingRevoked, "federation_ended_it", &context)

@@ -1,5 +1,12 @@
 package enum LeaseAction: String, Sendable, CaseIterable {
     case approve, reject, activate, `return`, revoke, acknowledge
+
+    package var permission: Permission {
+        switch self {
+        case .approve, .reject: .sharingApprove
+        case .activate, .return, .revoke, .acknowledge: .sharingManage
+        }
+    }
 }
 
 extension Principal {
@@ -7,13 +14,13 @@ extension Principal {
     ///
     /// - Throws: `permission_denied` when it does not act for the side whose step it is.
     package func side(of action: LeaseAction, on lease: Lease) throws(FleetError) -> Fleet.ID {
-        let (fleet, permission): (Fleet.ID, Permission) =
+        let fleet =
             switch action {
-            case .approve, .reject:
-                (lease.requestedBy == .target ? lease.source : lease.target, .sharingApprove)
-            case .revoke: (lease.source, .sharingManage)
-            case .activate, .return, .acknowledge: (lease.target, .sharingManage)
+            case .approve, .reject: lease.requestedBy == .target ? lease.source : lease.target
+            case .revoke: lease.source
+            case .activate, .return, .acknowledge: lease.target
             }
+        let permission = action.permission
         guard holds(permission, for: fleet) else { throw FleetError.denied(permission, crossing: fleet) }
         return fleet
     }
@@ -187,9 +194,15 @@ extension Ledger {
             case .revoked: leases[id]?.status == .revoking ? .acknowledge : .revoke
             case .cancelled, .pending, .overdue, .expired, .noShow: nil
             }
-        if let action { return try act(action, on: id, &context) }
-        if status == .cancelled { return try end(id, &context) }
-        throw FleetError(.invalidTransition, "A lease becomes \(status.rawValue) by time alone.")
+        guard action != nil || status == .cancelled else {
+            throw FleetError(.invalidTransition, "A lease becomes \(status.rawValue) by time alone.")
+        }
+        let lease = try visibleLease(id, context.principal)
+        // To ask for `revoked` is to ask for its first step as well.
+        guard lease.status.canBecome(status) || status == .revoked && lease.status.canBecome(.revoking) else {
+            throw FleetError.resolved(lease, toBecome: status)
+        }
+        return if let action { try act(action, on: id, &context) } else { try end(id, &context) }
     }
 
     private func require(

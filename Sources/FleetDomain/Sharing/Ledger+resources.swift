@@ -87,6 +87,9 @@ extension Ledger {
         guard merged.members.count <= Resource.attributesMax else {
             throw FleetError.invalid("/attributes", "too_many", "leaves more than \(Resource.attributesMax)")
         }
+        guard JSON.object(merged).text.utf8.count <= Resource.attributeBytesMax else {
+            throw FleetError.invalid("/attributes", "too_long", "leaves more than \(Resource.attributeBytesMax) bytes")
+        }
         return merged
     }
 

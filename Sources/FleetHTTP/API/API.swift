@@ -39,11 +39,12 @@ extension API {
         return Route(endpoint.method, endpoint.path) { request in
             let principal = try await self.principal(for: request, endpoint.access)
             if let principal { request.caller.principal = self.callerHash(principal) }
-            if case .permission(let permission) = endpoint.access, principal?.mayHold(permission) != true {
-                throw FleetError.denied(permission)
-            }
             let call = Call(
                 request, principal: principal, query: try request.query(allowed), endpoint: endpoint, api: self)
+            if case .permission(let permission) = endpoint.access, principal?.mayHold(permission) != true {
+                try await call.noteFleetOfPath(action: permission)
+                throw FleetError.denied(permission)
+            }
             try call.checkParameters()
             if !endpoint.isWrite { try await call.awaitPosition() }
             if endpoint.isWrite, endpoint.body == nil { try await call.refuseBody() }

@@ -42,14 +42,18 @@ package indirect enum Schema: Sendable {
 }
 
 extension Schema {
-    /// Checks a body and gives its members; all faults at once.
+    /// Faults that are told of: nobody mends more at a time, and an answer must not be many times its request.
+    private static let faultsMax = 100
+
+    /// Checks a body and gives its members; all faults at once, the first of very many.
     ///
     /// - Throws: `validation_failed`.
     package func check(_ json: JSON) throws(FleetError) -> JSONObject {
         var faults: [FleetError.Fault] = []
         validate(json, at: "", &faults)
         guard faults.isEmpty, let object = json.objectValue else {
-            throw FleetError(.validationFailed, "The body has \(faults.count) faults.", faults: faults)
+            throw FleetError(
+                .validationFailed, "The body has \(faults.count) faults.", faults: Array(faults.prefix(Self.faultsMax)))
         }
         return object
     }
@@ -70,8 +74,9 @@ extension Schema {
         case (.attributes(let limit), .object(let object)):
             if object.members.count > limit {
                 faults.append(FleetError.Fault(pointer(), "too_many", "has more than \(limit) members"))
-            } else if json.text.utf8.count > 8192 {
-                faults.append(FleetError.Fault(pointer(), "too_long", "is longer than 8192 bytes"))
+            } else if json.text.utf8.count > Resource.attributeBytesMax {
+                faults.append(
+                    FleetError.Fault(pointer(), "too_long", "is longer than \(Resource.attributeBytesMax) bytes"))
             }
         case (.boolean, .bool): break
         case (.number, .integer), (.number, .double): break

@@ -10,6 +10,8 @@ struct HeaderNotes {
     private var expectation: String?
     private var contentLength = 0
     private var isChunked = false
+    /// There is a transfer coding that is not understood here.
+    private var isEncoded = false
 
     /// Looks at one field; true for what is not passed on as a field: `Host`, and ids that do not count.
     mutating func take(_ name: String, _ value: String) -> Bool {
@@ -26,7 +28,9 @@ struct HeaderNotes {
         case 14 where equalsIgnoringCase(name, "content-length"): contentLength = Int(value) ?? .max
         case 16 where equalsIgnoringCase(name, "x-correlation-id"):
             return !keepFirst(value, &correlationID)
-        case 17 where equalsIgnoringCase(name, "transfer-encoding"): isChunked = true
+        case 17 where equalsIgnoringCase(name, "transfer-encoding"):
+            isEncoded = isEncoded || isChunked || !equalsIgnoringCase(value, "chunked")
+            isChunked = true
         default: break
         }
         return false
@@ -44,6 +48,7 @@ struct HeaderNotes {
         if let expectation, !equalsIgnoringCase(expectation, "100-continue") {
             throw FleetError(.expectationFailed, "The only expectation that can be met is 100-continue.")
         }
+        guard !isEncoded else { throw FleetError(.malformedRequest, "The only transfer coding understood is chunked.") }
         guard contentLength <= bodyBytesMax else { throw .bodyTooLarge(bytesMax: bodyBytesMax) }
         return expectation != nil && (contentLength > 0 || isChunked)
     }

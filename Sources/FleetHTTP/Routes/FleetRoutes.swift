@@ -31,6 +31,7 @@ enum FleetRoutes {
             try await call.api.store.fleets(
                 for: call.principal, after: page.after(Fleet.ID.self), size: page.size)
         }
+        try await call.notePrivilege(towards: Set(found.rows.map(\.id)), action: .fleetRead)
         return try call.answer("fleets", found, next: \.id.description) { fleet, writer in
             call.view.write(fleet, disclosure: .known, to: &writer)
         }
@@ -84,6 +85,14 @@ extension Call {
         guard disclosure >= .known else { throw crossing(.notFound(.fleetNotFound), of: id, action: .fleetRead) }
         try await notePrivilege(towards: [id], action: .fleetRead)
         return (fleet, disclosure)
+    }
+
+    /// Who is refused before anything was looked at may have aimed at somebody else's fleet all the same.
+    func noteFleetOfPath(action: Permission) async throws(FleetError) {
+        guard endpoint.path.contains("{fleet_id}") else { return }
+        let id: Fleet.ID = try name("fleet_id")
+        let fleet = try await stored { () throws(StoreError) in try await api.store.fleet(id) }
+        if fleet != nil { note(.violationBlocked, towards: id, action: action) }
     }
 
     /// A platform administrator sees sealed fleets too, but not unseen: the audit log has each such read.

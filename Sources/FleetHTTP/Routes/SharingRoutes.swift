@@ -159,7 +159,11 @@ enum SharingRoutes {
         } catch let error as FleetError where error.code == .sharingNotFound && error.crossed == nil {
             // A live lease that is hidden has been refused, and noted, already.
             let lease = try await lease(id, call)
-            if let action { _ = try call.principal.side(of: action, on: lease) }
+            if let action {
+                do throws(FleetError) { _ = try call.principal.side(of: action, on: lease) } catch {
+                    throw call.noted(error, action: action.permission)
+                }
+            }
             guard lease.status == next else { throw FleetError.resolved(lease, toBecome: next ?? lease.status) }
             return try call.answer(unchanged: .lease(lease))
         }

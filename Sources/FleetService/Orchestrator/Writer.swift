@@ -54,8 +54,8 @@ struct Writer {
             ledger.rollBack(to: start)
             if case .outcomeUnknown = error { await reload() }
             // If the commit did happen, the crossings are in the log, and belong there once.
-            if ledger.position == start.position { crossings.putBack(entries) }
-            await recover(from: error, letters)
+            let isUndone = ledger.position == start.position
+            await recover(from: error, letters, isUndone ? entries : [], crossings)
         }
         await sweep()
     }
@@ -92,6 +92,7 @@ struct Writer {
                 ledger.rollBack(to: start)
                 logger.error("what time changed could not be committed", metadata: ["error": "\(error)"])
                 if case .outcomeUnknown = error { await reload() }
+                if error.isOfWhatWasStored { await commitTimeOneByOne() }
                 return ledger.savepoint
             }
         }
@@ -214,7 +215,16 @@ struct Writer {
 
     // MARK: 4. When a commit fails
 
-    private mutating func recover(from error: StoreError, _ letters: [Mailbox.Letter]) async {
+    private mutating func recover(
+        from error: StoreError, _ letters: [Mailbox.Letter], _ entries: [CrossingLog.Entry], _ crossings: CrossingLog
+    ) async {
+        if error.isOfWhatWasStored {
+            await commitTimeOneByOne()
+            for entry in entries { _ = await commitAlone { $0.record([entry]) } }
+            await commitDrainOneByOne()
+        } else {
+            crossings.putBack(entries)
+        }
         switch error {
         case .conflict, .failed, .full, .corrupt:
             for letter in letters { await processAlone(letter) }
@@ -224,6 +234,50 @@ struct Writer {
         case .outcomeUnknown(let reason):
             logger.error("the outcome of a commit is unknown", metadata: ["error": "\(reason)"])
             answer(letters.map { ($0, .failure(FleetError(storage: error))) })
+        }
+    }
+
+    /// What time has made true, lease by lease; a lease that cannot be stored is set aside.
+    private mutating func commitTimeOneByOne() async {
+        for _ in 0..<leaseSlice where ledger.nextDue.map({ $0 <= now }) ?? false {
+            let goesOn = await commitAlone { writer in
+                var context = writer.clockContext()
+                writer.ledger.advance(limit: 1, &context)
+            }
+            guard goesOn else { return }
+        }
+    }
+
+    private mutating func commitDrainOneByOne() async {
+        for _ in 0..<leaseSlice {
+            var isDone = true
+            let goesOn = await commitAlone { writer in
+                var context = writer.clockContext()
+                isDone = writer.ledger.drainLeases(limit: 1, &context)
+            }
+            guard goesOn, !isDone else { return }
+        }
+    }
+
+    /// Commits one change of the clock's own. What cannot be stored is taken back and logged, and its lease set aside.
+    ///
+    /// - Returns: whether the next one may be tried.
+    private mutating func commitAlone(_ change: (inout Writer) -> Void) async -> Bool {
+        let start = ledger.savepoint
+        change(&self)
+        let lease = ledger.unconfirmed.events.first?.entity.asLease?.id
+        do {
+            try await commit(0, [])
+            return true
+        } catch {
+            ledger.rollBack(to: start)
+            logger.error(
+                "a change of the clock could not be committed",
+                metadata: ["lease": "\(lease.map(\.description) ?? "")", "error": "\(error)"])
+            if case .outcomeUnknown = error { await reload() }
+            guard error.isOfWhatWasStored, let lease else { return false }
+            ledger.setAside(lease)
+            return true
         }
     }
 
@@ -277,6 +331,16 @@ struct Writer {
             isStale = false
         } catch {
             logger.error("the state could not be read again", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension StoreError {
+    /// Whether the store refused what it was given, and not everything.
+    fileprivate var isOfWhatWasStored: Bool {
+        switch self {
+        case .conflict, .failed, .corrupt: true
+        case .full, .unavailable, .outcomeUnknown: false
         }
     }
 }
