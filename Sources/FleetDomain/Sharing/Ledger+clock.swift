@@ -14,7 +14,7 @@ extension Ledger {
         while let next = due.min, next.at <= context.now {
             guard changed < limit else { return false }
             due.removeMin()
-            guard let lease = leases[next.lease], lease.nextDue == next.at, !aside.contains(lease.id) else { continue }
+            guard let lease = leases[next.lease], Due(lease) == next, !aside.contains(lease.id) else { continue }
             changed += 1
             elapse(lease, &context)
         }
@@ -75,10 +75,12 @@ extension Ledger {
         drain.removeFirst(slice.count)
         for id in slice {
             guard let lease = leases[id], !aside.contains(id) else { continue }
+            let isOver = federations[lease.federation]?.status != .active
+            let reason = isOver ? "federation_ended_it" : "member_left"
             switch lease.status {
-            case .pending: end(lease, .cancelled, .sharingCancelled, "federation_ended_it", &context)
-            case .granted: end(lease, .revoked, .sharingRevoked, "federation_ended_it", &context)
-            case .active, .overdue: _ = recall(lease, "federation_ended_it", &context)
+            case .pending: end(lease, .cancelled, .sharingCancelled, reason, &context)
+            case .granted: end(lease, .revoked, .sharingRevoked, reason, &context)
+            case .active, .overdue: _ = recall(lease, reason, &context)
             default: break
             }
         }

@@ -53,7 +53,8 @@ extension Schema {
         validate(json, at: "", &faults)
         guard faults.isEmpty, let object = json.objectValue else {
             throw FleetError(
-                .validationFailed, "The body has \(faults.count) faults.", faults: Array(faults.prefix(Self.faultsMax)))
+                .validationFailed, "The body has \(faults.count) \(faults.count == 1 ? "fault" : "faults").",
+                faults: Array(faults.prefix(Self.faultsMax)))
         }
         return object
     }

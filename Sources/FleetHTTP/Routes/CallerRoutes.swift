@@ -50,7 +50,8 @@ enum CallerRoutes {
         let principal = call.principal
         guard principal.mayHold(permission) else { return "None of your roles or scopes has \(permission.rawValue)." }
         if let fleet: Fleet.ID = body.name("fleet_id"), !principal.holds(permission, for: fleet) {
-            return "You do not act for this fleet with \(permission.rawValue)."
+            let isSeen = permission == .fleetRead ? try await isKnown(fleet, call) : false
+            guard isSeen else { return "You do not act for this fleet with \(permission.rawValue)." }
         }
         if let id: Federation.ID = body.id("federation_id") {
             let standing = try await stored { () throws(StoreError) in
@@ -67,5 +68,12 @@ enum CallerRoutes {
             }
         }
         return nil
+    }
+
+    /// Whether it may be read as far as isolation lets it.
+    private static func isKnown(_ fleet: Fleet.ID, _ call: Call) async throws -> Bool {
+        try await stored { () throws(StoreError) in
+            try await call.api.store.disclosure(of: fleet, to: call.principal)
+        } >= .known
     }
 }

@@ -47,6 +47,6 @@ extension Symptom {
     ) -> String {
         #"{"type":"urn:fleet-coordination:problem:\#(code)","title":"\#(title)","status":\#(status),"#
             + #""detail":"\#(detail)","instance":"\#(instance)","code":"\#(code)","request_id":"<id>","#
-            + #""retryable":false}"#
+            + #""retryable":\#(status == 507)}"#
     }
 }
