@@ -40,6 +40,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case resourceNotFound = "resource_not_found"
     case quotaNotFound = "quota_not_found"
     case sharingNotFound = "sharing_not_found"
+    case allocationNotFound = "allocation_not_found"
     case keyNotFound = "key_not_found"
     // In conflict with state.
     case fleetExists = "fleet_exists"

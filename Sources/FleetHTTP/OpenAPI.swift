@@ -70,7 +70,7 @@ package enum OpenAPI {
 
     private static func pathParameters(_ endpoint: Endpoint) -> [JSON] {
         RoutePattern(endpoint.method, endpoint.path).captureNames.map { name in
-            let isUUID = ["federation_id", "sharing_id", "key_id"].contains(name)
+            let isUUID = ["federation_id", "sharing_id", "allocation_id", "key_id"].contains(name)
             return [
                 "name": .string(name), "in": .string("path"), "required": .bool(true),
                 "schema": (isUUID ? Schema.uuid : Schema.name).openAPI,
@@ -87,15 +87,18 @@ package enum OpenAPI {
 
     private static func headers(_ endpoint: Endpoint) -> [JSON] {
         guard endpoint.isWrite else { return [] }
-        var headers = [header("Idempotency-Key", "Makes the effect happen once, however often it is sent.")]
-        if endpoint.method != .post { headers.append(header("If-Match", "The ETag of the object that was seen.")) }
+        let key = "Visible ASCII; makes the effect happen once, however often it is sent."
+        var headers = [header("Idempotency-Key", key, .string(16...255))]
+        if endpoint.method != .post {
+            headers.append(header("If-Match", "The ETag of the object that was seen.", .string(1...8192)))
+        }
         return headers
     }
 
-    private static func header(_ name: String, _ summary: String) -> JSON {
+    private static func header(_ name: String, _ summary: String, _ schema: Schema) -> JSON {
         [
             "name": .string(name), "in": .string("header"), "description": .string(summary),
-            "schema": ["type": .string("string")],
+            "schema": schema.openAPI,
         ]
     }
 

@@ -99,15 +99,37 @@ enum OpenAPISchemas {
             "ResourceSharing",
             [
                 ("sharing_id", .uuid, true), ("federation_id", .uuid, true), ("source_fleet_id", .name, true),
-                ("target_fleet_id", .name, true), ("resource_type", .name, true), ("resource_id", .name, true),
+                ("target_fleet_id", .name, true), ("resource_type", .name, true),
+                ("resource_id", .nullable(.name), true),
                 ("quantity", quantity, true), ("starts_at", .timestamp, true), ("duration", quantity, true),
                 ("ends_at", .timestamp, true), ("ended_at", .timestamp, false),
                 ("priority", .choice(Priority.self), true), ("purpose", text, false), ("reason", text, false),
                 ("status", .choice(LeaseStatus.self), true), ("requested_by", .choice(LeaseSide.self), true),
                 ("status_reason", text, false),
                 ("handover", .choice(Handover.self), true), ("fencing_token", quantity, false),
-                ("deadline", .timestamp, false), ("version", quantity, true), ("created_at", .timestamp, true),
-                ("updated_at", .timestamp, true), ("obligations", obligations, false),
+                ("deadline", .timestamp, false), ("allocation_id", .uuid, false), ("version", quantity, true),
+                ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
+                ("obligations", obligations, false),
+            ]
+        ),
+        (
+            "Allocation",
+            [
+                ("allocation_id", .uuid, true), ("federation_id", .uuid, true), ("target_fleet_id", .name, true),
+                ("items", .array(.attributes(atMost: 3), atMost: 16), true), ("duration", quantity, true),
+                ("earliest", .timestamp, true), ("latest", .timestamp, true),
+                ("priority", .choice(Priority.self), true), ("partial", .boolean, true), ("purpose", text, false),
+                ("reason", text, false), ("status", .choice(AllocationStatus.self), true),
+                ("leases", .array(.attributes(atMost: 32), atMost: 10_000), true),
+                ("explanation", .attributes(atMost: 16), true), ("version", quantity, true),
+                ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
+            ]
+        ),
+        (
+            "AllocationPlan",
+            [
+                ("claims", .array(.attributes(atMost: 8), atMost: Division.claimsMax), true),
+                ("order", .array(.name, atMost: Division.orderMax), true),
             ]
         ),
         (
@@ -168,7 +190,7 @@ enum OpenAPISchemas {
                 ("errors", .array(.attributes(atMost: 3), atMost: 10_000), false),
                 ("explanation", .attributes(atMost: 16), false), ("live_leases", quantity, false),
                 ("federation_ids", .array(.uuid, atMost: 10_000), false),
-                ("sharing_status", .choice(LeaseStatus.self), false),
+                ("sharing_status", .choice(LeaseStatus.self), false), ("allocation_id", .uuid, false),
             ]
         ),
     ]
@@ -177,7 +199,8 @@ enum OpenAPISchemas {
         ("FederationList", "federations", "Federation"), ("MemberList", "members", "Member"),
         ("FleetList", "fleets", "Fleet"),
         ("Calendar", "entries", "CalendarEntry"), ("ResourceSharingList", "resource_sharing", "ResourceSharing"),
-        ("QuotaList", "quotas", "Quota"), ("MetricList", "metrics", "Metric"),
+        ("QuotaList", "quotas", "Quota"), ("AllocationList", "allocations", "Allocation"),
+        ("MetricList", "metrics", "Metric"),
         ("AuditList", "audit_records", "AuditRecord"), ("APIKeyList", "api_keys", "APIKey"),
     ]
 

@@ -6,7 +6,7 @@ import Hummingbird
 // One route per line, however long, keeps every route on one screen.
 // swift-format-ignore
 package enum Router {
-    package static let endpoints: [Endpoint] = federations + members + quotas + fleets + resources + sharing + rest + operations
+    package static let endpoints: [Endpoint] = federations + members + quotas + fleets + resources + sharing + allocations + rest + operations
 
     private static let f = API.base + "/federations"
     private static let m = f + "/{federation_id}/members"
@@ -14,6 +14,7 @@ package enum Router {
     private static let v = API.base + "/fleets"
     private static let r = v + "/{fleet_id}/resources"
     private static let s = API.base + "/resource-sharing"
+    private static let a = API.base + "/allocations"
 
     private static let federations: [Endpoint] = [
         .init(.post, f, .permission(.federationCreate), "Create a federation", body: FederationRoutes.draft, answers: [(201, "Federation")], handler: FederationRoutes.create),
@@ -69,6 +70,13 @@ package enum Router {
         .init(.post, s + "/{sharing_id}/revoke", .permission(.sharingManage), "Take it back", body: SharingRoutes.reason, answers: [(200, "ResourceSharing")], handler: SharingRoutes.act(.revoke)),
         .init(.post, s + "/{sharing_id}/acknowledge", .permission(.sharingManage), "Confirm a revocation", body: SharingRoutes.reason, answers: [(200, "ResourceSharing")], handler: SharingRoutes.act(.acknowledge)),
     ]
+    private static let allocations: [Endpoint] = [
+        .init(.post, a, .permission(.sharingRequest), "Ask for a quantity of a type", body: AllocationRoutes.request, answers: [(201, "Allocation")], handler: AllocationRoutes.create),
+        .init(.get, a, .permission(.sharingRead), "List allocations", parameters: Filters.allocations, answers: [(200, "AllocationList")], handler: AllocationRoutes.list),
+        .init(.get, a + "/{allocation_id}", .permission(.sharingRead), "Read an allocation", answers: [(200, "Allocation")], handler: AllocationRoutes.get),
+        .init(.delete, a + "/{allocation_id}", .permission(.sharingRequest), "Cancel an allocation", answers: [(204, nil)], handler: AllocationRoutes.cancel),
+        .init(.post, API.base + "/allocation-plans", .permission(.sharingRead), "How would capacity be divided", body: PlanRoutes.plan, answers: [(200, "AllocationPlan")], handler: PlanRoutes.create),
+    ]
     private static let rest: [Endpoint] = [
         .init(.get, API.base + "/metrics", .permission(.metricsRead), "Read coordination metrics", parameters: Filters.metrics, answers: [(200, "MetricList")], handler: MetricRoutes.list),
         .init(.post, API.base + "/metrics", .permission(.metricsWrite), "Record a coordination metric", body: MetricRoutes.draft, answers: [(201, "Metric")], handler: MetricRoutes.record),
@@ -109,6 +117,9 @@ private enum Filters {
             Endpoint.Parameter("resource_type", .name, "Of this type."),
             Endpoint.Parameter("resource_id", .name, "Of this resource."),
         ] + window + Endpoint.Parameter.paging
+    static let allocations =
+        [federation, fleet, Endpoint.Parameter("status", .choice(AllocationStatus.self), "In this state.")]
+        + Endpoint.Parameter.paging
     static let metrics =
         [federation, Endpoint.Parameter("metric_type", .name, "Of this type.")] + window + Endpoint.Parameter.paging
     static let events = [

@@ -13,6 +13,10 @@ extension Store {
         try await load(Tables.federations, Entity.federation, into: &ledger)
         try await load(Tables.members, Entity.member, into: &ledger)
         try await load(Tables.quotas, Entity.quota, into: &ledger, where: "WHERE is_removed = 0")
+        try await load(Tables.balances, Entity.balance, into: &ledger)
+        try await load(
+            Tables.allocations, Entity.allocation, into: &ledger,
+            where: "WHERE status IN ('granted', 'partial', 'pending')")
         try await load(Tables.keys, Entity.apiKey, into: &ledger)
         try await load(
             Tables.leases, Entity.lease, into: &ledger,

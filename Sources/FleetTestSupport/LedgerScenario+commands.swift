@@ -4,16 +4,17 @@ import FleetJSON
 extension LedgerScenario {
     package mutating func nextCommand() -> LedgerCommand {
         switch random.int(in: 0...99) {
-        case 0..<30: return request()
+        case 0..<20: return request()
+        case 20..<30: return allocationCommand()
         case 30..<46: return tick()
         case 46..<66: return act()
         case 66..<72: return update()
         case 72..<76: return end()
         case 76..<82: return report()
-        case 82..<85: return drain()
-        case 85..<92: return memberCommand()
-        case 92..<94: return resourceCommand()
-        case 94..<96: return federationCommand()
+        case 82..<84: return drain()
+        case 84..<91: return memberCommand()
+        case 91..<93: return resourceCommand()
+        case 93..<96: return federationCommand()
         case 96..<98: return quotaCommand()
         default: return otherCommand()
         }
@@ -222,6 +223,35 @@ extension LedgerScenario {
         return command("set quota", as: principal) { ledger, context throws(FleetError) in
             try ledger.setQuota(key, draft, &context)
         }
+    }
+
+    private mutating func allocationCommand() -> LedgerCommand {
+        if random.chance(15), let id = ledger.allocations.keys.sorted().randomElement(using: &random),
+            let target = ledger.allocations[id]?.target
+        {
+            return command("cancel allocation", as: caller(for: target)) { ledger, context throws(FleetError) in
+                try ledger.cancel(id, seenAs: nil, &context)
+            }
+        }
+        let request = allocationRequest()
+        return command("allocate", as: caller(for: request.target)) { ledger, context throws(FleetError) in
+            try ledger.allocate(request, &context)
+        }
+    }
+
+    package mutating func allocationRequest() -> AllocationRequest {
+        let items = (0..<(random.chance(80) ? 1 : random.int(in: 1...3))).map { _ in
+            AllocationItem(
+                type: random.pick(Self.types), quantity: random.int(in: 1...4),
+                attributes: random.chance(80) ? [] : [Requirement(name: "n", rule: .within(min: 3, max: nil))])
+        }
+        let earliest = random.chance(50) ? nil : now + random.int(in: -30...40_000)
+        return AllocationRequest(
+            federation: anyFederation(), target: random.pick(Self.fleets), items: items,
+            duration: 1 + random.spread(upTo: random.chance(90) ? 10_000 : 31_535_999), earliest: earliest,
+            latest: random.optional { max(earliest ?? now, now) + $0.int(in: 0...40_000) },
+            priority: random.pick(Priority.allCases), acceptsPart: random.chance(30),
+            reason: random.chance(50) ? "because" : nil)
     }
 
     private mutating func otherCommand() -> LedgerCommand {

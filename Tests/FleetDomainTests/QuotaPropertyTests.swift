@@ -39,6 +39,7 @@ struct QuotaPropertyTests {
     }
 
     private static func counts(_ lease: Lease, _ side: LeaseSide, _ key: Quota.Key) -> Bool {
+        if lease.source == lease.target { return false }
         let fleet = side == .source ? lease.source : lease.target
         return lease.federation == key.member.federation && fleet == key.member.fleet && lease.resourceType == key.type
     }

@@ -16,7 +16,7 @@ struct ApiConditionalTests {
 
     @Test("is strong, and saves the body of an object that has not changed")
     func notModified() async throws {
-        #expect(Self.reads.count == 8)
+        #expect(Self.reads.count == 9)
         try await ApiStage.run(Self.reads) { stage, endpoint in
             let first = try await stage.send(endpoint)
             let tag = try #require(first.etag, "\(ApiStage.name(endpoint))")
@@ -44,7 +44,7 @@ struct ApiConditionalTests {
 
     @Test("that is stale stops every change of the object")
     func stale() async throws {
-        #expect(Self.writes.count == 13)
+        #expect(Self.writes.count == 14)
         try await ApiStage.run(Self.writes) { stage, endpoint in
             let before = try await stage.service.end
             for condition in ["\"stale\"", "W/\"stale\"", "\"a\", \"b\""] {

@@ -129,7 +129,9 @@ struct ApiConventionTests {
                 try await stage.service.send("GET", "/" + plain), try await stage.service.send("GET", "/" + encoded),
             ]
             #expect(replies[1].status == 200, "\(encoded): \(replies[1].body)")
-            if plain != "/metrics" { #expect(replies[0].bytes == replies[1].bytes, "\(encoded)") }
+            // A page token is another one each time.
+            let objects = replies.map { $0.object.without(["next_page_token"]) }
+            if plain != "/metrics" { #expect(objects[0] == objects[1], "\(encoded)") }
             let slashed = try await stage.service.send("GET", "/" + plain + "/")
             slashed.expectProblem(404, "route_not_found", plain + "/")
         }

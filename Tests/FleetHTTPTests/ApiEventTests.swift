@@ -38,6 +38,10 @@ struct ApiEventTests {
         "POST /resource-sharing/{sharing_id}/return": ["sharing.completed"],
         "POST /resource-sharing/{sharing_id}/revoke": ["sharing.revoking"],
         "POST /resource-sharing/{sharing_id}/acknowledge": ["sharing.revoked"],
+        // The owner of the slots is asked.
+        "POST /allocations": ["sharing.requested", "allocation.decided"],
+        "DELETE /allocations/{allocation_id}": ["sharing.cancelled", "allocation.cancelled"],
+        "POST /allocation-plans": [],
         "POST /metrics": ["metric.recorded"],
         "POST /api-keys": ["api_key.created"],
         "DELETE /api-keys/{key_id}": ["api_key.revoked"],

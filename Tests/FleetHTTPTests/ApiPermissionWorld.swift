@@ -13,6 +13,8 @@ struct ApiPermissionWorld {
     private let away: String
     /// By relation, then by whether it is the lender's side of it that the relation tells.
     private var leases: [ApiRelation: (lent: String, borrowed: String)] = [:]
+    /// By the fleet that asked, which uses what is its own.
+    private var allocations: [String: String] = [:]
     private let standingKey: String
 
     init(_ service: TestService, _ caller: ApiRoleTable.Caller, isOpen: Bool) async throws {
@@ -28,6 +30,10 @@ struct ApiPermissionWorld {
         for fleet in ["own", "peer", "stranger"] { try await service.register(fleet, "leased") }
         for (federation, fleet) in [(home, "own"), (home, "peer"), (away, "stranger")] {
             try await service.ok("PUT", "/federations/\(federation)/quotas/\(fleet)/vehicle", #"{"nominal":9}"#)
+        }
+        for (federation, fleet) in [(home, "own"), (home, "peer"), (away, "stranger")] {
+            try await service.register(fleet, "slot", type: "slot")
+            allocations[fleet] = try await service.allocate(federation, to: fleet)
         }
         let mine = (
             lent: try await service.lease(home, "leased", from: "own", to: "peer"),
@@ -80,6 +86,7 @@ struct ApiPermissionWorld {
             "{fleet_id}": isAbsent ? "absent" : fleet(relation), "{resource_id}": "unit",
             "{resource_type}": "vehicle",
             "{sharing_id}": isAbsent ? Self.absentID : lease(endpoint, relation),
+            "{allocation_id}": isAbsent ? Self.absentID : allocations[fleet(relation)] ?? "",
             "{key_id}": isAbsent ? Self.absentID : try await keyID(endpoint, relation, key: key),
         ]
         let path = values.reduce(endpoint.path) { $0.replacing($1.key, with: $1.value) }
@@ -137,6 +144,9 @@ struct ApiPermissionWorld {
             let sides = ["own": ("peer", "own"), "peer": ("peer", "third"), "stranger": ("stranger", "stranger2")]
             let (source, target) = sides[fleet] ?? ("", "")
             return service.request(federation, "unit", from: source, to: target, startsIn: 36_000)
+        case (.post, "allocations"): return service.allocation(federation, to: fleet, type: "vehicle")
+        case (.post, "allocation-plans"):
+            return #"{"method":"max_min","capacity":{"t":1},"claims":[{"fleet_id":"x","demand":{"t":1}}]}"#
         case (.post, "metrics"):
             return #"{"federation_id":"\#(federation)","metric_type":"m","metric_value":1,"metric_unit":"u"}"#
         case (.post, "api-keys"):

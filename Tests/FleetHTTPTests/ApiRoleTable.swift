@@ -136,6 +136,8 @@ extension ApiRoleTable {
         guard endpoint.method == .post, !endpoint.path.contains("{") else { return nil }
         switch endpoint.path {
         case API.base + "/fleets": return .forbidden
+        // It divides what it is told, and looks at nothing.
+        case API.base + "/allocation-plans": return .yes
         case API.base + "/metrics":
             if relation == .stranger { return .hidden }
             return reaches.contains(.itsFederations) ? .yes : .forbidden
@@ -150,7 +152,9 @@ extension ApiRoleTable {
         if relation == .stranger { return false }
         if endpoint.path.contains("{key_id}") { return relation == .own }
         guard relation == .peer || !actsForFleet(caller) else { return true }
-        if endpoint.path.contains("{sharing_id}") { return coordinates(caller) && isOpen }
+        if ["{sharing_id}", "{allocation_id}"].contains(where: endpoint.path.contains) {
+            return coordinates(caller) && isOpen
+        }
         // What a member is entitled to is between it and who coordinates, however open its use is.
         if endpoint.path.contains("/quotas/") { return coordinates(caller) }
         guard endpoint.path.contains("{fleet_id}") else { return true }

@@ -64,7 +64,10 @@ struct ApiStage {
         for fleet in ["owner", "borrower"] {
             try await service.ok("PUT", "/federations/\(federation)/quotas/\(fleet)/dock", #"{"nominal":4}"#)
         }
-        addReads(lease: try await service.lease(federation, "unit-get"))
+        try await service.register("owner", "slots", type: "slot")
+        try await service.ok("PATCH", "/fleets/owner/resources/slots", #"{"capacity":9}"#)
+        addReads(
+            lease: try await service.lease(federation, "unit-get"), allocation: try await service.allocate(federation))
         try await addWrites()
         try await addLeaseWrites()
     }
@@ -74,10 +77,10 @@ struct ApiStage {
         examples["\(method) \(path)"] = Example(path: target, body: body, status: status)
     }
 
-    private mutating func addReads(lease: String) {
+    private mutating func addReads(lease: String, allocation: String) {
         let values = [
             "{federation_id}": federation, "{fleet_id}": "owner", "{resource_id}": "van", "{sharing_id}": lease,
-            "{resource_type}": "dock",
+            "{resource_type}": "dock", "{allocation_id}": allocation,
         ]
         for endpoint in Router.endpoints where !endpoint.isWrite {
             let path = values.reduce(endpoint.path) { $0.replacing($1.key, with: $1.value) }
@@ -116,6 +119,12 @@ struct ApiStage {
         add("POST", resources, own, 201, #"{"resource_id":"dock","resource_type":"dock","capacity":4}"#)
         add("PATCH", resources + "/{resource_id}", own + "/van", 200, #"{"buffer_seconds":60}"#)
         add("DELETE", resources + "/{resource_id}", own + "/spare", 204)
+        let allocations = base + "/allocations"
+        let mine = allocations + "/\(try await service.allocate(federation))"
+        add("POST", allocations, allocations, 201, service.allocation(federation))
+        add("DELETE", allocations + "/{allocation_id}", mine, 204)
+        let plan = #"{"method":"max_min","capacity":{"cpu":10},"claims":[{"fleet_id":"a","demand":{"cpu":2}}]}"#
+        add("POST", base + "/allocation-plans", base + "/allocation-plans", 200, plan)
         let metric = #"{"federation_id":"\#(federation)","metric_type":"m","metric_value":0.5,"metric_unit":"ratio"}"#
         add("POST", base + "/metrics", base + "/metrics", 201, metric)
         add("POST", base + "/api-keys", base + "/api-keys", 201, #"{"name":"n","roles":["auditor"]}"#)

@@ -133,6 +133,18 @@ extension TestService {
         return try await ok("POST", "/resource-sharing", body, key: key).text("sharing_id")
     }
 
+    /// The body of a request for two slots for an hour.
+    func allocation(_ federation: String, to target: String = "borrower", type: String = "slot") -> String {
+        """
+        {"federation_id":"\(federation)","target_fleet_id":"\(target)","resource_type":"\(type)","quantity":1,\
+        "duration":3600}
+        """
+    }
+
+    func allocate(_ federation: String, to target: String = "borrower", type: String = "slot") async throws -> String {
+        try await ok("POST", "/allocations", allocation(federation, to: target, type: type)).text("allocation_id")
+    }
+
     /// The audit log as its pages give it, after everything folded has been recorded.
     func audit(_ query: String = "page_size=1000", key: String?? = .none) async throws -> [JSONObject] {
         var records: [JSONObject] = []

@@ -13,7 +13,9 @@ struct AuditTests {
     func everyRoute() async throws {
         try await TestService.run { service in
             let world = try await ApiPermissionWorld(service, .fleetOperator, isOpen: false)
-            let routes = Router.endpoints.filter { $0.path.contains("{fleet_id}") || $0.path.contains("{sharing_id}") }
+            let routes = Router.endpoints.filter { endpoint in
+                ["{fleet_id}", "{sharing_id}", "{allocation_id}"].contains(where: endpoint.path.contains)
+            }
             for endpoint in routes {
                 let key = try await world.key(for: endpoint)
                 for relation in [ApiRelation.peer, .stranger] {

@@ -116,6 +116,22 @@ struct RebuildTests {
                 """)
         ),
         (
+            "fleet_balances",
+            SQL(
+                "test.tamper",
+                "INSERT INTO fleet_balances VALUES (x'00', 'forged', 'vehicle', 1, 0, 0)")
+        ),
+        (
+            "allocations",
+            SQL(
+                "test.tamper",
+                """
+                INSERT INTO allocations (allocation_id, federation_id, target_fleet_id, items, duration, earliest, latest, \
+                priority, accepts_part, status, lease_ids, is_part, has_begun, explanation, version, created_at, \
+                updated_at) VALUES (x'00', x'01', 'forged', '[]', 1, 0, 0, 'low', 0, 'ended', '[]', 0, 0, '{}', 1, 0, 0)
+                """)
+        ),
+        (
             "coordination_metrics",
             SQL("test.tamper", "INSERT INTO coordination_metrics VALUES (x'00', x'01', 'load', 0.5, 'ratio', 0)")
         ),

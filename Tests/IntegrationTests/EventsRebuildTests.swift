@@ -5,7 +5,8 @@ import Testing
 @Suite("events rebuild")
 struct EventsRebuildTests {
     private static let tables: Set<Substring> = [
-        "api_keys", "coordination_metrics", "fleet_federation_members", "fleet_federations", "fleet_quotas", "fleets",
+        "allocations", "api_keys", "coordination_metrics", "fleet_balances", "fleet_federation_members",
+        "fleet_federations", "fleet_quotas", "fleets",
         "resource_sharing", "resources",
     ]
 
@@ -66,6 +67,10 @@ struct EventsRebuildTests {
             "/resource-sharing",
             #"{"source_fleet_id":"north","target_fleet_id":"south","resource_type":"dock","resource_id":"dock","#
                 + #""duration":3600,"priority":"normal","federation_id":"\#(federation)"}"#)
+        _ = try await post(
+            "/allocations",
+            #"{"target_fleet_id":"north","resource_type":"dock","quantity":1,"duration":60,"latest":"2100-01-01T00:00:00Z","#
+                + #""federation_id":"\#(federation)"}"#)
         _ = try await post(
             "/metrics",
             #"{"federation_id":"\#(federation)","metric_type":"load","metric_value":0.5,"metric_unit":"ratio"}"#)

@@ -40,7 +40,7 @@ extension Ledger {
         case .resource(let resource): Audience(parties: [resource.key.fleet])
         case .lease(let lease):
             Audience(
-                parties: [lease.source, lease.target],
+                parties: lease.changesHands ? [lease.source, lease.target] : [lease.source],
                 coordinatorsOf: View.useIsOpen(
                     members[Member.Key(federation: lease.federation, fleet: lease.source)],
                     members[Member.Key(federation: lease.federation, fleet: lease.target)])
@@ -50,12 +50,23 @@ extension Ledger {
         case .member(let member):
             Audience(
                 parties: [member.key.fleet], witnesses: fleetsThatKnow(member), coordinatorsOf: member.key.federation)
+        case .balance: Audience()
+        case .allocation(let allocation):
+            Audience(
+                parties: [allocation.target],
+                coordinatorsOf: isOpen(allocation.target, in: allocation.federation) ? allocation.federation : nil)
         case .quota(let quota):
             Audience(parties: [quota.key.member.fleet], coordinatorsOf: quota.key.member.federation)
         case .metric(let metric): Audience(coordinatorsOf: metric.federation)
         case .apiKey: Audience()
         case .crossing(let crossing): Audience(parties: [crossing.protected])
         }
+    }
+
+    /// Whether what the fleet uses is open to those who coordinate the federation.
+    private func isOpen(_ fleet: Fleet.ID, in federation: Federation.ID) -> Bool {
+        let member = members[Member.Key(federation: federation, fleet: fleet)]
+        return View.useIsOpen(member, member)
     }
 
     private func presentFleets(of federation: Federation.ID) -> [Fleet.ID] {

@@ -13,11 +13,13 @@ extension View {
     /// - Parameters:
     ///   - facet: which representation of it.
     ///   - standing: what ties the reader to a federation; without it, it does not coordinate it.
+    ///   - leases: those made for an allocation.
     ///   - use: of a quota, as far as the reader may know it.
     ///   - secret: shown once with a new key.
     ///   - obligations: added where the end of something goes on.
     package func bytes(
-        of entity: Entity, _ facet: Facet = .whole, standing: Standing? = nil, use: QuotaUse? = nil,
+        of entity: Entity, _ facet: Facet = .whole, standing: Standing? = nil, leases: [Lease] = [],
+        use: QuotaUse? = nil,
         secret: String? = nil, obligations: [Obligation]? = nil
     ) -> [UInt8] {
         var writer = JSONWriter()
@@ -27,6 +29,8 @@ extension View {
         case .member(let member) where facet == .sharingRules: writeRules(of: member, to: &writer)
         case .member(let member): write(member, to: &writer)
         case .quota(let quota): write(quota, use: use, to: &writer)
+        case .allocation(let allocation): write(allocation, leases: leases, to: &writer)
+        case .balance: preconditionFailure("a balance is shown in what is decided by it only")
         case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)
         case .lease(let lease): write(lease, to: &writer)
@@ -76,6 +80,7 @@ extension Ledger {
             guard let federation = federations[member.key.federation] else { return false }
             return holds(for: member.key.fleet) || view.sees(member, in: standing(of: principal, in: federation))
         case .quota(let quota): return (try? visibleQuotas(of: quota.key.member, principal)) != nil
+        case .allocation(let allocation): return holds(for: allocation.target) || sees(allocation, principal)
         case .fleet(let fleet): return holds(for: fleet.id) || disclosure(of: fleet.id, to: principal) >= .known
         case .resource(let resource):
             return holds(for: resource.key.fleet) || principal.holds(.fleetRead, for: resource.key.fleet)
@@ -84,7 +89,7 @@ extension Ledger {
             guard let federation = federations[metric.federation] else { return false }
             return principal.holds(.metricsWrite, coordinating: standing(of: principal, in: federation))
         case .apiKey(let key): return principal.isAdmin || key.createdBy == principal.subject
-        case .crossing: return false
+        case .crossing, .balance: return false
         }
     }
 }

@@ -26,10 +26,14 @@ extension View {
 
     /// Whether those who coordinate may still see the event: of a lease, while the use of both its sides is open.
     private func isOpen(_ event: Event, _ members: [Member.Key: Member]) -> Bool {
-        guard case .lease(let lease) = event.entity else { return true }
-        return View.useIsOpen(
-            members[Member.Key(federation: lease.federation, fleet: lease.source)],
-            members[Member.Key(federation: lease.federation, fleet: lease.target)])
+        let (federation, sides): (Federation.ID, [Fleet.ID])
+        switch event.entity {
+        case .lease(let lease): (federation, sides) = (lease.federation, [lease.source, lease.target])
+        case .allocation(let allocation): (federation, sides) = (allocation.federation, [allocation.target])
+        default: return true
+        }
+        let levels = sides.map { members[Member.Key(federation: federation, fleet: $0)] }
+        return View.useIsOpen(levels.first ?? nil, levels.last ?? nil)
     }
 
     private func isParty(to event: Event) -> Bool {
@@ -42,6 +46,8 @@ extension View {
         switch event.entity {
         case .lease(let lease):
             return [lease.source, lease.target].map { Member.Key(federation: lease.federation, fleet: $0) }
+        case .allocation(let allocation):
+            return [Member.Key(federation: allocation.federation, fleet: allocation.target)]
         case .member(let member): return [member.key]
         default: return []
         }
@@ -79,6 +85,8 @@ extension View {
             write(federation, in: standing, to: &writer)
         case .member(let member): write(member, to: &writer)
         case .quota(let quota): write(quota, use: nil, to: &writer)
+        case .allocation(let allocation): write(allocation, leases: [], to: &writer)
+        case .balance: preconditionFailure("no event is about a balance")
         case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)
         case .lease(let lease): write(lease, to: &writer)

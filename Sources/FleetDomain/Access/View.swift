@@ -33,6 +33,11 @@ package struct View: Sendable {
         reader.holds(.sharingRead, for: lease.source) || reader.holds(.sharingRead, for: lease.target) || openUse
     }
 
+    /// Whether the reader may see the allocation; `openUse` as of a lease.
+    package func sees(_ allocation: Allocation, asCoordinator openUse: Bool = false) -> Bool {
+        reader.holds(.sharingRead, for: allocation.target) || openUse
+    }
+
     /// Whether a lease of these two members is open to those who coordinate their federation.
     package static func useIsOpen(_ source: Member?, _ target: Member?) -> Bool {
         source?.isolationLevel == IsolationLevel.none && target?.isolationLevel == IsolationLevel.none
@@ -82,7 +87,7 @@ package struct View: Sendable {
         if let limit = quota.borrowingLimit { writer.field("borrowing_limit", limit) }
         writer.field("weight", quota.weight)
         if let use {
-            writer.field("in_use", use.borrowed)
+            writer.field("in_use", use.borrowed + use.own)
             writer.field("lent", use.lent)
             writer.field("borrowed", use.borrowed)
             writer.field("over_committed", use.isOverCommitted)
@@ -144,7 +149,12 @@ package struct View: Sendable {
         writer.field("source_fleet_id", lease.source.description)
         writer.field("target_fleet_id", lease.target.description)
         writer.field("resource_type", lease.resourceType.description)
-        writer.field("resource_id", lease.resource.description)
+        if seesResource(of: lease) {
+            writer.field("resource_id", lease.resource.description)
+        } else {
+            writer.key("resource_id")
+            writer.null()
+        }
         writer.field("quantity", lease.quantity)
         writer.field("starts_at", lease.startsAt.description)
         writer.field("duration", lease.duration)
@@ -161,9 +171,42 @@ package struct View: Sendable {
         writer.field("handover", lease.handover.rawValue)
         if let token = lease.fencingToken, seesToken(of: lease) { writer.field("fencing_token", token) }
         if let deadline = lease.deadline { writer.field("deadline", deadline.description) }
+        if let allocation = lease.allocation { writer.field("allocation_id", allocation.description) }
         writer.field("version", lease.version)
         writer.field("created_at", lease.createdAt.description)
         writer.field("updated_at", lease.updatedAt.description)
+        writer.endObject()
+    }
+
+    /// Who asked for a type learns which resource it gets when its owner has agreed.
+    private func seesResource(of lease: Lease) -> Bool {
+        lease.wasApproved || lease.allocation == nil || reader.holds(.sharingRead, for: lease.source)
+    }
+
+    /// - Parameter leases: those made for it, in the order of their ids.
+    package func write(_ allocation: Allocation, leases: [Lease], to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("allocation_id", allocation.id.description)
+        writer.field("federation_id", allocation.federation.description)
+        writer.field("target_fleet_id", allocation.target.description)
+        writer.field("items", .array(allocation.items.map(\.json)))
+        writer.field("duration", allocation.duration)
+        writer.field("earliest", allocation.earliest.description)
+        writer.field("latest", allocation.latest.description)
+        writer.field("priority", allocation.priority.rawValue)
+        writer.field("partial", allocation.acceptsPart)
+        if let purpose = allocation.purpose { writer.field("purpose", purpose) }
+        if let reason = allocation.reason { writer.field("reason", reason) }
+        writer.field("status", allocation.status.rawValue)
+        writer.key("leases")
+        writer.beginArray()
+        for lease in leases { write(lease, to: &writer) }
+        writer.endArray()
+        writer.key("explanation")
+        allocation.explanation.write(to: &writer)
+        writer.field("version", allocation.version)
+        writer.field("created_at", allocation.createdAt.description)
+        writer.field("updated_at", allocation.updatedAt.description)
         writer.endObject()
     }
 

@@ -5,8 +5,18 @@ extension Ledger {
         of request: SharingRequest, type: ResourceType, in federation: Federation.ID, quantity: Int64,
         over window: Window
     ) -> [Violation] {
-        lendingViolations(quotaKey(request.source, type, federation), quantity, window)
-            + borrowingViolations(quotaKey(request.target, type, federation), quantity, window)
+        quotaViolations(
+            of: request, type: type, in: federation, lending: quantity, borrowing: quantity, over: window)
+    }
+
+    func quotaViolations(
+        of request: SharingRequest, type: ResourceType, in federation: Federation.ID, lending: Int64,
+        borrowing: Int64, over window: Window
+    ) -> [Violation] {
+        // What a fleet uses of its own is neither lent nor borrowed.
+        guard request.source != request.target else { return [] }
+        return lendingViolations(quotaKey(request.source, type, federation), lending, window)
+            + borrowingViolations(quotaKey(request.target, type, federation), borrowing, window)
     }
 
     private func lendingViolations(_ key: Quota.Key, _ quantity: Int64, _ window: Window) -> [Violation] {
@@ -57,6 +67,8 @@ extension Ledger {
 }
 
 extension Lease {
+    var offerKey: OfferKey { OfferKey(fleet: source, type: resourceType) }
+
     /// The quotas that it counts against: the lender's and the borrower's.
     var quotaKeys: (lender: Quota.Key, borrower: Quota.Key) {
         (

@@ -87,6 +87,7 @@ extension Ledger {
         let future = Window(start: lastTime, end: .distantFuture)
         return QuotaUse(
             lent: lent.level(at: lastTime), borrowed: borrowed.level(at: lastTime),
+            own: ownUse[OfferKey(fleet: quota.key.member.fleet, type: quota.key.type)]?.level(at: lastTime) ?? 0,
             isOverCommitted: lent.peak(over: future) > quota.lendable
                 || borrowed.peak(over: future) > quota.borrowingLimit ?? .max)
     }

@@ -37,6 +37,8 @@ package struct Quota: Sendable, Equatable {
 package struct QuotaUse: Sendable, Equatable {
     package let lent: Int64
     package let borrowed: Int64
+    /// Of its own, in whichever federation.
+    package let own: Int64
     /// Whether more than the limits allow is promised at any instant from now on. Nothing is taken back, and nothing
     /// new begins there.
     package let isOverCommitted: Bool

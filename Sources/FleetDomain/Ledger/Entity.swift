@@ -5,6 +5,8 @@ package enum Entity: Sendable, Equatable {
     case federation(Federation)
     case member(Member)
     case quota(Quota)
+    case balance(Balance)
+    case allocation(Allocation)
     case fleet(Fleet)
     case resource(Resource)
     case lease(Lease)
@@ -13,7 +15,7 @@ package enum Entity: Sendable, Equatable {
     case crossing(Crossing)
 
     package enum Kind: String, Sendable, CaseIterable {
-        case federation, member, quota, fleet, resource, crossing, metric
+        case federation, member, quota, balance, allocation, fleet, resource, crossing, metric
         case lease = "sharing"
         case apiKey = "api_key"
     }
@@ -23,6 +25,8 @@ package enum Entity: Sendable, Equatable {
         case .federation: .federation
         case .member: .member
         case .quota: .quota
+        case .balance: .balance
+        case .allocation: .allocation
         case .fleet: .fleet
         case .resource: .resource
         case .lease: .lease
@@ -37,6 +41,8 @@ package enum Entity: Sendable, Equatable {
         case .federation(let record): record
         case .member(let record): record
         case .quota(let record): record
+        case .balance(let record): record
+        case .allocation(let record): record
         case .fleet(let record): record
         case .resource(let record): record
         case .lease(let record): record
@@ -52,6 +58,8 @@ package enum Entity: Sendable, Equatable {
         case .federation(let federation): federation.id.description
         case .member(let member): "\(member.key.federation)/\(member.key.fleet)"
         case .quota(let quota): "\(quota.key.member.federation)/\(quota.key.member.fleet)/\(quota.key.type)"
+        case .balance(let balance): "\(balance.key.member.federation)/\(balance.key.member.fleet)/\(balance.key.type)"
+        case .allocation(let allocation): allocation.id.description
         case .fleet(let fleet): fleet.id.description
         case .resource(let resource): "\(resource.key.fleet)/\(resource.key.resource)"
         case .lease(let lease): lease.id.description
@@ -67,6 +75,8 @@ package enum Entity: Sendable, Equatable {
         case .federation(let federation): federation.id
         case .member(let member): member.key.federation
         case .quota(let quota): quota.key.member.federation
+        case .balance(let balance): balance.key.member.federation
+        case .allocation(let allocation): allocation.federation
         case .lease(let lease): lease.federation
         case .metric(let metric): metric.federation
         case .fleet, .resource, .apiKey, .crossing: nil
@@ -80,6 +90,8 @@ package enum Entity: Sendable, Equatable {
         case .federation: self = .federation(try Federation(json: json))
         case .member: self = .member(try Member(json: json))
         case .quota: self = .quota(try Quota(json: json))
+        case .balance: self = .balance(try Balance(json: json))
+        case .allocation: self = .allocation(try Allocation(json: json))
         case .fleet: self = .fleet(try Fleet(json: json))
         case .resource: self = .resource(try Resource(json: json))
         case .lease: self = .lease(try Lease(json: json))
@@ -107,6 +119,7 @@ extension EventType {
             .sharingRevoking, .sharingRevoked:
             .lease
         case .quotaSet, .quotaRemoved: .quota
+        case .allocationDecided, .allocationCancelled: .allocation
         case .metricRecorded: .metric
         case .keyCreated, .keyRevoked: .apiKey
         case .violationBlocked, .privilegedRead: .crossing

@@ -33,6 +33,8 @@ package enum EventType: String, Sendable, CaseIterable {
     case sharingOverdue = "sharing.overdue"
     case sharingRevoking = "sharing.revoking"
     case sharingRevoked = "sharing.revoked"
+    case allocationDecided = "allocation.decided"
+    case allocationCancelled = "allocation.cancelled"
     case quotaSet = "quota.set"
     case quotaRemoved = "quota.removed"
     case metricRecorded = "metric.recorded"

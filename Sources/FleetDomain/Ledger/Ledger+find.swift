@@ -89,6 +89,8 @@ extension FleetError {
             case .fleetNotFound: "fleet"
             case .resourceNotFound: "resource"
             case .sharingNotFound: "resource sharing"
+            case .allocationNotFound: "allocation"
+            case .quotaNotFound: "quota"
             case .keyNotFound: "API key"
             default: "object"
             }

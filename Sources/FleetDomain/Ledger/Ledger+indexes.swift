@@ -7,6 +7,8 @@ extension Ledger {
         case .federation(let new): federations[new.id].map(Entity.federation)
         case .member(let new): members[new.key].map(Entity.member)
         case .quota(let new): quotas[new.key].map(Entity.quota)
+        case .balance(let new): balances[new.key].map(Entity.balance)
+        case .allocation(let new): allocations[new.id].map(Entity.allocation)
         case .fleet(let new): fleets[new.id].map(Entity.fleet)
         case .resource(let new): resources[new.key].map(Entity.resource)
         case .lease(let new): leases[new.id].map(Entity.lease)
@@ -20,7 +22,10 @@ extension Ledger {
         switch new ?? old {
         case .federation(let some)?: federations[some.id] = new?.asFederation
         case .fleet(let some)?: fleets[some.id] = new?.asFleet
-        case .resource(let some)?: resources[some.key] = new?.asResource
+        case .resource(let some)?: setResource(some.key, new?.asResource)
+        case .balance(let some)?: balances[some.key] = new?.asBalance
+        case .allocation(let some)?:
+            allocations[some.id] = new?.asAllocation.flatMap { $0.status.isFinal ? nil : $0 }
         case .quota(let some)?: quotas[some.key] = new?.asQuota.flatMap { $0.isRemoved ? nil : $0 }
         case .apiKey(let some)?: keys[some.id] = new?.asKey
         case .member(let some)?: setMember(some.key, new?.asMember)
@@ -40,6 +45,28 @@ extension Ledger {
         }
     }
 
+    private mutating func setResource(_ key: Resource.Key, _ new: Resource?) {
+        if let old = resources[key] {
+            changeOffer(of: old) { offer in
+                offer.resources.removeAll { $0 == key.resource }
+                offer.capacity -= old.offeredCapacity
+            }
+        }
+        resources[key] = new
+        guard let new, new.status != .retired else { return }
+        changeOffer(of: new) { offer in
+            let place = offer.resources.firstIndex { $0 > key.resource } ?? offer.resources.endIndex
+            offer.resources.insert(key.resource, at: place)
+            offer.capacity += new.offeredCapacity
+        }
+    }
+
+    private mutating func changeOffer(of resource: Resource, _ change: (inout Offer) -> Void) {
+        let key = OfferKey(fleet: resource.key.fleet, type: resource.type)
+        change(&offers[key, default: Offer()])
+        if offers[key]?.resources.isEmpty == true { offers[key] = nil }
+    }
+
     private mutating func setLease(_ id: Lease.ID, _ new: Lease?) {
         if let old = leases[id] { unindex(old) }
         if let new, !new.status.isFinal {
@@ -54,8 +81,12 @@ extension Ledger {
         if lease.status.holdsWindow {
             let (lender, borrower) = lease.quotaKeys
             calendars[lease.resourceKey, default: Calendar()].add(lease.quantity, over: lease.occupied)
-            lent[lender, default: Calendar()].add(lease.quantity, over: lease.occupied)
-            borrowed[borrower, default: Calendar()].add(lease.quantity, over: lease.occupied)
+            if lease.changesHands {
+                lent[lender, default: Calendar()].add(lease.quantity, over: lease.occupied)
+                borrowed[borrower, default: Calendar()].add(lease.quantity, over: lease.occupied)
+            } else {
+                ownUse[lease.offerKey, default: Calendar()].add(lease.quantity, over: lease.occupied)
+            }
         }
         if lease.status.possesses { possessed[lease.resourceKey, default: 0] += lease.quantity }
         leasesOfResource[lease.resourceKey, default: []].insert(lease.id)
@@ -71,8 +102,12 @@ extension Ledger {
         if lease.status.holdsWindow {
             let (lender, borrower) = lease.quotaKeys
             calendars.remove(lease, from: key)
-            lent.remove(lease, from: lender)
-            borrowed.remove(lease, from: borrower)
+            if lease.changesHands {
+                lent.remove(lease, from: lender)
+                borrowed.remove(lease, from: borrower)
+            } else {
+                ownUse.remove(lease, from: lease.offerKey)
+            }
         }
         if lease.status.possesses {
             possessed[key, default: 0] -= lease.quantity
@@ -122,6 +157,8 @@ extension Entity {
     fileprivate var asFleet: Fleet? { if case .fleet(let value) = self { value } else { nil } }
     fileprivate var asResource: Resource? { if case .resource(let value) = self { value } else { nil } }
     fileprivate var asMember: Member? { if case .member(let value) = self { value } else { nil } }
+    fileprivate var asBalance: Balance? { if case .balance(let value) = self { value } else { nil } }
+    package var asAllocation: Allocation? { if case .allocation(let value) = self { value } else { nil } }
     fileprivate var asQuota: Quota? { if case .quota(let value) = self { value } else { nil } }
     fileprivate var asKey: APIKey? { if case .apiKey(let value) = self { value } else { nil } }
     package var asLease: Lease? { if case .lease(let value) = self { value } else { nil } }

@@ -13,13 +13,21 @@ package struct Ledger: Sendable {
     package internal(set) var quotas: [Quota.Key: Quota] = [:]
     /// Live leases only; a final one is in the database and can no longer matter to a decision.
     package internal(set) var leases: [Lease.ID: Lease] = [:]
+    /// Those that are not over.
+    package internal(set) var allocations: [Allocation.ID: Allocation] = [:]
     package internal(set) var keys: [APIKey.ID: APIKey] = [:]
 
+    // Derived from the events of leases.
+    package internal(set) var balances: [Quota.Key: Balance] = [:]
+
     // Derived from the above.
+    package internal(set) var offers: [OfferKey: Offer] = [:]
     package internal(set) var calendars: [Resource.Key: Calendar] = [:]
     /// What members lend and borrow of a type in a federation.
     package internal(set) var lent: [Quota.Key: Calendar] = [:]
     package internal(set) var borrowed: [Quota.Key: Calendar] = [:]
+    /// What fleets use of their own, in whichever federation they asked for it.
+    package internal(set) var ownUse: [OfferKey: Calendar] = [:]
     package internal(set) var leasesOfMember: [Member.Key: Set<Lease.ID>] = [:]
     package internal(set) var leasesOfResource: [Resource.Key: Set<Lease.ID>] = [:]
     package internal(set) var leaseCount: [Federation.ID: Int] = [:]
@@ -100,13 +108,39 @@ extension Ledger {
                 put(.federation(federation))
             }
         case .lease(let lease):
-            let wasHeld = leases[lease.id]?.status.possesses == true
+            let before = leases[lease.id]
+            let wasHeld = before?.status.possesses == true
             put(event.entity)
+            noteBalances(of: lease, before: before, at: event.at)
+            noteAllocation(of: lease, at: event.at)
             if let resource = resources[lease.resourceKey]?.after(lease, wasHeld: wasHeld, at: event.at) {
                 put(.resource(resource))
             }
-        case .federation, .quota, .fleet, .resource, .metric, .apiKey, .crossing: put(event.entity)
+        case .federation, .quota, .balance, .allocation, .fleet, .resource, .metric, .apiKey, .crossing:
+            put(event.entity)
         }
+    }
+
+    /// What the lease takes of its lender has changed.
+    private mutating func noteBalances(of lease: Lease, before: Lease?, at time: Timestamp) {
+        let change = lease.unitSeconds - (before?.unitSeconds ?? 0)
+        guard change != 0, lease.changesHands, let policy = federations[lease.federation]?.policy else { return }
+        let (lender, borrower) = lease.quotaKeys
+        for (key, lent, borrowed) in [(lender, change, 0), (borrower, 0, change)] {
+            let balance = balances[key] ?? Balance(key: key, asOf: time)
+            put(.balance(balance.adding(lent: lent, borrowed: borrowed, at: time, halfLife: policy.fairnessHalfLife)))
+        }
+    }
+
+    /// The allocation that the lease was made for is as far as its leases are.
+    private mutating func noteAllocation(of lease: Lease, at time: Timestamp) {
+        guard let id = lease.allocation, var allocation = allocations[id] else { return }
+        allocation.hasBegun = allocation.hasBegun || lease.status == .active
+        if [.rejected, .expired, .cancelled].contains(lease.status) { allocation.isPart = true }
+        allocation.status = allocation.status(after: lease, live: allocation.leases.compactMap { leases[$0] })
+        allocation.version += 1
+        allocation.updatedAt = time
+        put(.allocation(allocation))
     }
 
     package var savepoint: Savepoint {

@@ -1,4 +1,3 @@
-package import FleetDomain
 package import FleetJSON
 
 extension Explanation {
@@ -70,5 +69,62 @@ extension Explanation.Counterfactual {
         }
         json.endArray()
         json.endObject()
+    }
+}
+
+extension Explanation {
+    /// As `write` writes it.
+    var text: String {
+        var writer = JSONWriter(capacity: 512)
+        write(to: &writer)
+        return writer.string
+    }
+
+    /// Reads what `write` wrote.
+    init?(json: JSON) {
+        guard let object = json.objectValue, let code = object["code"]?.stringValue,
+            let step = object["step"]?.stringValue, let summary = object["summary"]?.stringValue
+        else { return nil }
+        let windows = object["nearest_windows"]?.arrayValue ?? []
+        self.init(
+            code: code, step: step, summary: summary,
+            constraint: object["constraint"]?.objectValue.flatMap(Constraint.init(object:)),
+            considered: object["considered"]?.integerValue.map(Int.init) ?? 0,
+            rejected: (object["rejected"]?.objectValue?.members ?? []).reduce(into: [:]) { counts, member in
+                counts[member.key] = member.value.integerValue.map(Int.init)
+            }, counterfactual: object["counterfactual"]?.objectValue.flatMap(Counterfactual.init(object:)),
+            nearestWindows: windows.compactMap(Window.init(json:)),
+            searchedUntil: object["searched_until"]?.stringValue.flatMap { Timestamp($0) })
+    }
+}
+
+extension Explanation.Constraint {
+    fileprivate init?(object: JSONObject) {
+        guard let code = object["code"]?.stringValue else { return nil }
+        self.init(code: code, limit: object["limit"]?.integerValue)
+    }
+}
+
+extension Explanation.Counterfactual {
+    fileprivate init?(object: JSONObject) {
+        guard let sentence = object["sentence"]?.stringValue, let changes = object["changes"]?.arrayValue else {
+            return nil
+        }
+        self.init(
+            changes: changes.compactMap { change in
+                guard let field = change.objectValue?["field"]?.stringValue,
+                    let value = change.objectValue?["value"]?.stringValue
+                else { return nil }
+                return (field: field, value: value)
+            }, sentence: sentence)
+    }
+}
+
+extension Window {
+    fileprivate init?(json: JSON) {
+        guard let start = json.objectValue?["starts_at"]?.stringValue.flatMap({ Timestamp($0) }),
+            let end = json.objectValue?["ends_at"]?.stringValue.flatMap({ Timestamp($0) }), start < end
+        else { return nil }
+        self.init(start: start, end: end)
     }
 }

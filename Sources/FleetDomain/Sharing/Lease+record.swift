@@ -5,7 +5,8 @@ extension Lease: Record {
             "quantity", "starts_at", "duration", "ends_at", "ended_at", "priority", "purpose", "reason", "status",
             "requested_by", "status_reason", "awaiting_return", "fencing_token", "handover", "buffer_seconds",
             "is_unit",
-            "no_show_after_seconds", "acknowledge_within_seconds", "deadline", "ready_at", "version", "created_at",
+            "no_show_after_seconds", "acknowledge_within_seconds", "deadline", "ready_at", "allocation_id",
+            "was_approved", "version", "created_at",
             "updated_at",
         ]
     }
@@ -17,7 +18,8 @@ extension Lease: Record {
             .text(purpose), .text(reason), .choice(status), .choice(requestedBy), .text(statusReason),
             .bool(awaitingReturn),
             .integer(fencingToken), .choice(handover), .integer(buffer), .bool(isUnit), .integer(noShowAfter),
-            .integer(acknowledgeWithin), .time(deadline), .time(readyAt), .integer(version), .time(createdAt),
+            .integer(acknowledgeWithin), .time(deadline), .time(readyAt), .id(allocation),
+            .bool(wasApproved), .integer(version), .time(createdAt),
             .time(updatedAt),
         ]
     }
@@ -50,6 +52,9 @@ extension Lease: Record {
         acknowledgeWithin = try reader.integer()
         deadline = try reader.optionalTime()
         readyAt = try reader.optionalTime()
+        allocation = try reader.optionalID()
+        // Leases of before were asked for by name, so that there was nothing to keep back.
+        wasApproved = try reader.optionalInteger() != 0
         version = try reader.integer()
         createdAt = try reader.time()
         updatedAt = try reader.time()

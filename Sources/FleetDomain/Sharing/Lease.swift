@@ -36,6 +36,10 @@ package struct Lease: Sendable, Equatable {
     package var deadline: Timestamp?
     /// When it could first begin, if that was after `startsAt`: a late holder handed back, or the owner approved.
     package var readyAt: Timestamp?
+    /// The allocation that it was made for.
+    package var allocation: Allocation.ID?
+    /// Whether its owner has agreed to it: until then, whoever did not name the resource is not told which it is.
+    package var wasApproved: Bool
     package var version: Int64
     package let createdAt: Timestamp
     package var updatedAt: Timestamp

@@ -10,7 +10,9 @@ extension Ledger {
         let request = lease.request(lasting: duration)
         let violations =
             standingViolations(of: request, federation)
-            + policyViolations(of: request, resource: resource, startsAt: now, federation.policy, now: now)
+            + policyViolations(
+                asking: request.resourceType, of: resource.type, lasting: duration, startsAt: now, federation.policy,
+                now: now)
             + offerViolations(of: request, resource, federation.policy)
             + extensionViolations(
                 of: lease, asking: request, lasting: min(duration, federation.policy.leaseDurationMax), resource)

@@ -20,8 +20,12 @@ extension Principal {
             case .revoke: lease.source
             case .activate, .return, .acknowledge: lease.target
             }
-        let permission = action.permission
-        guard holds(permission, for: fleet) else { throw FleetError.denied(permission, crossing: fleet) }
+        guard holds(action.permission, for: fleet) else {
+            var error = FleetError(
+                .permissionDenied, "This step is for \(fleet) to take, with \(action.permission.rawValue).")
+            error.crossed = fleet
+            throw error
+        }
         return fleet
     }
 }
@@ -71,6 +75,7 @@ extension Ledger {
         try requireStanding(of: lease, context.principal)
         var lease = lease
         lease.status = .granted
+        lease.wasApproved = true
         lease.deadline = nil
         // Nobody could fetch it before it was granted.
         if lease.startsAt < context.now { lease.readyAt = context.now }
@@ -318,6 +323,7 @@ extension Ledger {
         let entity = save(type, ended, &context)
         resume(waiting, &context)
         settle(after: ended, &context)
+        settleAllocation(after: ended, &context)
         return entity
     }
 

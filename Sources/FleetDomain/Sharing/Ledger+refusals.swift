@@ -60,7 +60,7 @@ extension FleetError {
 
 extension Explanation.Counterfactual {
     /// nil when something among them cannot be lifted.
-    fileprivate init?(lifting violations: [Violation]) {
+    init?(lifting violations: [Violation]) {
         var changes: [(field: String, value: String)] = []
         for violation in violations {
             guard let value = violation.value else { return nil }

@@ -143,69 +143,10 @@ extension Ledger {
         of request: SharingRequest, startsAt: Timestamp, federation: Federation, resource: Resource?, now: Timestamp
     ) -> [Violation] {
         standingViolations(of: request, federation)
-            + policyViolations(of: request, resource: resource, startsAt: startsAt, federation.policy, now: now)
+            + policyViolations(
+                asking: request.resourceType, of: resource?.type, lasting: request.duration, startsAt: startsAt,
+                federation.policy, now: now)
             + resourceViolations(of: request, startsAt: startsAt, resource: resource, federation, now: now)
-    }
-
-    /// Whether the federation grants anything, and these two fleets may deal with one another.
-    func standingViolations(of request: SharingRequest, _ federation: Federation) -> [Violation] {
-        var violations: [Violation] = []
-        if federation.status != .active {
-            violations.append(
-                Violation(
-                    code: .federationInactive, concern: .federation, field: "federation.status",
-                    value: federation.status.canBecome(.active) ? "active" : nil,
-                    sentence: "the federation is \(federation.status.rawValue), not active"))
-        }
-        for (fleet, concern) in [(request.source, Violation.Concern.lender), (request.target, .borrower)] {
-            guard let member = members[Member.Key(federation: federation.id, fleet: fleet)] else { continue }
-            if member.status != .active {
-                violations.append(
-                    Violation(
-                        code: .memberInactive, concern: concern, field: "member.status",
-                        value: member.status.canBecome(.active) ? "active" : nil,
-                        sentence: "\(fleet) is no active member"))
-            }
-            if !member.resourceSharing {
-                violations.append(
-                    Violation(
-                        code: .sharingDisabled, concern: concern, field: "member.resource_sharing", value: "true",
-                        sentence: "\(fleet) has resource_sharing off"))
-            }
-        }
-        return violations
-    }
-
-    func policyViolations(
-        of request: SharingRequest, resource: Resource?, startsAt: Timestamp, _ policy: FederationPolicy,
-        now: Timestamp
-    ) -> [Violation] {
-        var violations: [Violation] = []
-        if !policy.allows(request.resourceType) {
-            let type = resource?.type ?? request.resourceType
-            violations.append(
-                Violation(
-                    code: .policyForbids, concern: .federation,
-                    field: policy.allows(type) ? "resource_type" : "policy.allowed_resource_types",
-                    value: type.description,
-                    sentence: "the federation's policy does not allow the type \(request.resourceType)"))
-        }
-        if request.duration > policy.leaseDurationMax {
-            violations.append(
-                Violation(
-                    code: .policyForbids, concern: .federation, field: "duration",
-                    value: "\(policy.leaseDurationMax)",
-                    sentence: "the policy allows at most \(policy.leaseDurationMax) s", limit: policy.leaseDurationMax))
-        }
-        if startsAt > now + policy.bookingHorizon {
-            violations.append(
-                Violation(
-                    code: .policyForbids, concern: .federation, field: "starts_at",
-                    value: (now + policy.bookingHorizon).description,
-                    sentence: "the policy allows booking at most \(policy.bookingHorizon) s ahead",
-                    limit: policy.bookingHorizon))
-        }
-        return violations
     }
 
     private func resourceViolations(
@@ -281,7 +222,7 @@ extension Ledger {
     }
 
     /// Whether somebody keeps the resource past a window, or while it is being revoked.
-    private func isHeldLate(_ key: Resource.Key) -> Bool {
+    func isHeldLate(_ key: Resource.Key) -> Bool {
         (leasesOfResource[key] ?? []).contains { id in
             leases[id].map { $0.status == .overdue || $0.status == .revoking } ?? false
         }
@@ -314,7 +255,7 @@ extension Ledger {
 
     /// The most that is promised, or still cooling, at any instant of `window`. What cools only grows less, so it is
     /// most with what is promised before each of its steps.
-    private func occupied(_ resource: Resource, over window: Window) -> Int64 {
+    func occupied(_ resource: Resource, over window: Window) -> Int64 {
         let calendar = calendars[resource.key] ?? Calendar()
         var most = calendar.peak(over: window)
         var cooling: Int64 = 0
@@ -339,27 +280,38 @@ extension Ledger {
         _ request: SharingRequest, of resource: Resource, startsAt: Timestamp, _ sides: Sides,
         _ isApproved: Bool, _ federation: Federation, _ context: inout Context
     ) -> Entity {
+        let lease = promise(
+            request, of: resource, startsAt: startsAt, by: sides.target ? .target : .source, isApproved: isApproved,
+            federation, &context)
+        record(lease.eventOfItsBeginning, .lease(lease), &context)
+        return .lease(lease)
+    }
+
+    /// The lease that the request leads to: booked or begun, or held until it is approved.
+    func promise(
+        _ request: SharingRequest, of resource: Resource, startsAt: Timestamp, by side: LeaseSide, isApproved: Bool,
+        _ federation: Federation, _ context: inout Context
+    ) -> Lease {
         let policy = federation.policy
         var lease = Lease(
             id: context.ids.next(at: context.now), federation: federation.id, source: request.source,
             target: request.target, resourceType: resource.type, resource: resource.key.resource,
             quantity: request.quantity, startsAt: startsAt, duration: request.duration, endedAt: nil,
             priority: request.priority, purpose: request.purpose, reason: request.reason,
-            status: isApproved ? .granted : .pending, requestedBy: sides.target ? .target : .source, statusReason: nil,
+            status: isApproved ? .granted : .pending, requestedBy: side, statusReason: nil,
             awaitingReturn: false, fencingToken: nil,
             handover: resource.handover, buffer: resource.buffer, isUnit: resource.isUnit,
             noShowAfter: policy.noShowAfter, acknowledgeWithin: policy.acknowledgeDeadline,
-            deadline: isApproved ? nil : context.now + policy.approvalTimeout, readyAt: nil, version: 1,
-            createdAt: context.now, updatedAt: context.now)
+            deadline: isApproved ? nil : context.now + policy.approvalTimeout, readyAt: nil, allocation: nil,
+            wasApproved: isApproved, version: 1, createdAt: context.now, updatedAt: context.now)
         if isApproved { begin(&lease, at: context.now) }
-        record(lease.eventOfItsBeginning, .lease(lease), &context)
-        return .lease(lease)
+        return lease
     }
 }
 
 extension Lease {
     /// What its first event is called, by how far it got at once.
-    fileprivate var eventOfItsBeginning: EventType {
+    var eventOfItsBeginning: EventType {
         switch status {
         case .granted: .sharingGranted
         case .active: .sharingActivated
@@ -383,7 +335,7 @@ extension SharingRequest {
 }
 
 extension FederationPolicy {
-    fileprivate func allows(_ type: ResourceType) -> Bool { allowedResourceTypes?.contains(type) ?? true }
+    func allows(_ type: ResourceType) -> Bool { allowedResourceTypes?.contains(type) ?? true }
 }
 
 extension Timestamp {

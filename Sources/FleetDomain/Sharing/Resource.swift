@@ -47,6 +47,8 @@ package struct Resource: Sendable, Equatable {
     package var updatedAt: Timestamp
 
     package var isUnit: Bool { capacity == 1 }
+    /// What of it can be had at all.
+    var offeredCapacity: Int64 { status == .available ? capacity : 0 }
 }
 
 /// A quantity that stays occupied for the buffer after a lease.

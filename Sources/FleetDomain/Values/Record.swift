@@ -118,6 +118,10 @@ package struct RecordReader {
         try take { $0.asID.map(ID<Entity>.init(raw:)) }
     }
 
+    package mutating func optionalID<Entity>() throws(RecordError) -> ID<Entity>? {
+        try takeOptional { $0.asID.map(ID<Entity>.init(raw:)) }
+    }
+
     package mutating func name<Entity>() throws(RecordError) -> Name<Entity> {
         try take { $0.asText.flatMap(Name<Entity>.init) }
     }
@@ -157,6 +161,7 @@ extension FieldValue {
     package static func bool(_ value: Bool) -> FieldValue { .integer(value ? 1 : 0) }
     package static func json(_ value: JSON) -> FieldValue { .json(value.text) }
     package static func id<Entity>(_ value: ID<Entity>) -> FieldValue { .id(value.raw) }
+    package static func id<Entity>(_ value: ID<Entity>?) -> FieldValue { value.map { .id($0.raw) } ?? .null }
     package static func name<Entity>(_ value: Name<Entity>) -> FieldValue { .text(value.description) }
     package static func choice(_ value: (some RawRepresentable<String>)?) -> FieldValue { .text(value?.rawValue) }
 }

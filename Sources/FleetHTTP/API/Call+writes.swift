@@ -12,6 +12,8 @@ struct WriteAnswer: Sendable {
     let status: HTTPResponse.Status
     /// Of what was created, below the base path.
     var location: String?
+    /// What is stored is a refusal, and answered as one.
+    var refusal: FleetError?
 
     static let ok = WriteAnswer(status: .ok)
     static let done = WriteAnswer(status: .noContent)
@@ -20,6 +22,7 @@ struct WriteAnswer: Sendable {
     static func created(_ location: String) -> WriteAnswer {
         WriteAnswer(status: .created, location: API.base + location)
     }
+    static func refused(_ error: FleetError) -> WriteAnswer { WriteAnswer(status: .conflict, refusal: error) }
 }
 
 /// A write, as its endpoint describes it.
@@ -63,6 +66,9 @@ extension Call {
             if case .federation(let federation)? = entity {
                 decision.standing = ledger.standing(of: context.principal, in: federation)
             }
+            if case .allocation(let allocation)? = entity {
+                decision.leases = allocation.leases.sorted().compactMap { ledger.leases[$0] }
+            }
             if case .quota(let quota)? = entity { decision.use = ledger.visibleUse(of: quota, context.principal) }
             return decision
         }
@@ -74,7 +80,7 @@ extension Call {
 
     // MARK: If-Match
 
-    private func condition(hasTarget: Bool) throws(FleetError) -> TagCondition? {
+    func condition(hasTarget: Bool) throws(FleetError) -> TagCondition? {
         guard let header = request.headers[.ifMatch] else {
             guard !(hasTarget && api.requiresIfMatch && endpoint.method != .post) else {
                 throw FleetError(.preconditionRequired, "Send If-Match with the ETag of the object that you saw.")
@@ -158,10 +164,22 @@ extension Call {
             let principal = principal
             decision.use = try await api.orchestrator.inspect { $0.visibleUse(of: quota, principal) }
         }
+        if case .allocation(let allocation) = event.entity, !allocation.leases.isEmpty {
+            decision.leases = try await leases(decidedWith: allocation, position)
+        }
         decision.obligations = try await api.orchestrator.inspect { ledger in write.obligations(event.entity, ledger) }
         var response = try answer(write, decision, event.position, isReplay: true)
         response.headers.append(HTTPField(name: .idempotencyReplayed, value: "true"))
         return response
+    }
+
+    /// The leases as they were decided: their events stand right before that of their allocation.
+    private func leases(decidedWith allocation: Allocation, _ position: Int64) async throws -> [Lease] {
+        let count = allocation.leases.count
+        let events = try await stored { () throws(StoreError) in
+            try await api.store.events(after: position - 1 - Int64(count), limit: count)
+        }
+        return events.compactMap(\.entity.asLease).filter { $0.allocation == allocation.id }.sorted { $0.id < $1.id }
     }
 
     private func requireStillVisible(_ entity: Entity) async throws {
@@ -179,12 +197,17 @@ extension Call {
         _ write: Write, _ decision: Decision, _ position: Int64, isReplay: Bool = false
     ) throws -> Response {
         let answer = decision.entity.map(write.answer) ?? .done
+        let eventPosition = HTTPField(name: .eventPosition, value: api.sealer.text(of: position, for: principal))
+        if let refusal = answer.refusal {
+            let replayed = isReplay ? [HTTPField(name: .idempotencyReplayed, value: "true")] : []
+            throw StoredRefusal(error: refusal, headers: HTTPFields([eventPosition] + replayed))
+        }
         var response: Response
         if answer.status == .noContent {
             response = Response(status: .noContent)
         } else if let entity = decision.entity {
             let bytes = view.bytes(
-                of: entity, write.facet, standing: decision.standing, use: decision.use,
+                of: entity, write.facet, standing: decision.standing, leases: decision.leases, use: decision.use,
                 secret: isReplay ? nil : write.secret,
                 obligations: answer.status == .accepted ? decision.obligations : nil)
             response = try self.answer(bytes, status: answer.status)
@@ -192,8 +215,7 @@ extension Call {
             response = Response(status: answer.status)
         }
         if let location = answer.location { response.headers[.location] = location }
-        response.headers.append(
-            HTTPField(name: .eventPosition, value: api.sealer.text(of: position, for: principal)))
+        response.headers.append(eventPosition)
         return response
     }
 }

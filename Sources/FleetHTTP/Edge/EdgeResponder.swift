@@ -91,6 +91,7 @@ extension EdgeResponder {
         let problem = Problem(fleetError, path: path, requestID: identity.requestID)
         var headers = problem.headers
         if let wrong = error as? WrongMethod { headers[.allow] = wrong.allow }
+        if let stored = error as? StoredRefusal { headers.append(contentsOf: stored.headers) }
         return Response(
             status: problem.status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: problem.bytes)))
     }
@@ -101,6 +102,12 @@ extension EdgeResponder {
         if response.body.contentLength == nil { head.headers[.contentLength] = nil }
         return head
     }
+}
+
+/// A refusal that was stored as an effect of its request, so that its answer has the head of a write's.
+struct StoredRefusal: Error {
+    let error: FleetError
+    let headers: HTTPFields
 }
 
 /// The path is known, the method is not.

@@ -59,6 +59,7 @@ extension ErrorCode {
         case .resourceNotFound: .init(.notFound, "Resource not found")
         case .quotaNotFound: .init(.notFound, "Quota not found")
         case .sharingNotFound: .init(.notFound, "Resource sharing not found")
+        case .allocationNotFound: .init(.notFound, "Allocation not found")
         case .keyNotFound: .init(.notFound, "API key not found")
 
         case .fleetExists: .init(.conflict, "Fleet exists")

@@ -10,6 +10,7 @@ extension FleetError {
     init?(anError error: any Error, isOverdue: Bool) {
         switch error {
         case let error as FleetError: self = error
+        case let stored as StoredRefusal: self = stored.error
         case is WrongMethod: self.init(.methodNotAllowed, "The method is not allowed here; Allow lists those that are.")
         case is CancellationError where isOverdue: self.init(.deadlineExceeded, "The request was not answered in time.")
         case is CancellationError: self.init(.shuttingDown, "The service is shutting down.")

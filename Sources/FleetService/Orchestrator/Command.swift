@@ -8,6 +8,8 @@ package struct Decision: Sendable, Equatable {
     package var standing: Standing?
     /// How much of the quota is used, where the entity is one, as far as the caller may know it.
     package var use: QuotaUse?
+    /// The leases made for it, where the entity is an allocation.
+    package var leases: [Lease] = []
 
     package init(_ entity: Entity?) { self.entity = entity }
 }

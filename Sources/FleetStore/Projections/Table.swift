@@ -50,6 +50,9 @@ package enum Tables {
     package static let members = Table<Member>("fleet_federation_members", as: "m", key: ["federation_id", "fleet_id"])
     package static let quotas = Table<Quota>(
         "fleet_quotas", as: "q", key: ["federation_id", "fleet_id", "resource_type"])
+    package static let balances = Table<Balance>(
+        "fleet_balances", as: "b", key: ["federation_id", "fleet_id", "resource_type"])
+    package static let allocations = Table<Allocation>("allocations", as: "a", key: ["allocation_id"])
     package static let leases = Table<Lease>("resource_sharing", as: "s", key: ["sharing_id"])
     package static let metrics = Table<Metric>("coordination_metrics", as: "c", key: ["metric_id"])
     package static let keys = Table<APIKey>("api_keys", as: "k", key: ["key_id"])
@@ -58,7 +61,7 @@ package enum Tables {
     package static var projections: [(name: String, key: [String])] {
         [
             (federations.name, federations.key), (members.name, members.key), (quotas.name, quotas.key),
-            (leases.name, leases.key),
+            (balances.name, balances.key), (allocations.name, allocations.key), (leases.name, leases.key),
             (metrics.name, metrics.key), (fleets.name, fleets.key), (resources.name, resources.key),
             (keys.name, keys.key),
         ]

@@ -59,8 +59,19 @@ extension Principal {
         let own = fleets(under: .sharingRead)
         return """
             (s.source_fleet_id IN \(list: own) OR s.target_fleet_id IN \(list: own) \
-            OR (s.federation_id IN (\(coordinatedFederations(.sharingRead))) AND \(isOpen("s.source_fleet_id")) \
-            AND \(isOpen("s.target_fleet_id"))))
+            OR (s.federation_id IN (\(coordinatedFederations(.sharingRead))) \
+            AND \(isOpen("s.source_fleet_id", in: "s.federation_id")) \
+            AND \(isOpen("s.target_fleet_id", in: "s.federation_id"))))
+            """
+    }
+
+    /// Allocations, under the alias `a`, that it may see.
+    var seesAllocation: SQL.Fragment {
+        if holdsEverywhere(.sharingRead) { return "1 = 1" }
+        return """
+            (a.target_fleet_id IN \(list: fleets(under: .sharingRead)) \
+            OR (a.federation_id IN (\(coordinatedFederations(.sharingRead))) \
+            AND \(isOpen("a.target_fleet_id", in: "a.federation_id"))))
             """
     }
 
@@ -69,9 +80,10 @@ extension Principal {
         fleets.filter { holds(permission, for: $0) }.sorted()
     }
 
-    private func isOpen(_ fleetColumn: StaticString) -> SQL.Fragment {
+    private func isOpen(_ fleetColumn: StaticString, in federationColumn: StaticString) -> SQL.Fragment {
         """
-        EXISTS (SELECT 1 FROM fleet_federation_members AS n WHERE n.federation_id = s.federation_id \
+        EXISTS (SELECT 1 FROM fleet_federation_members AS n \
+        WHERE n.federation_id = \(SQL.Fragment(stringLiteral: federationColumn)) \
         AND n.fleet_id = \(SQL.Fragment(stringLiteral: fleetColumn)) AND n.isolation_level = 'none')
         """
     }

@@ -234,7 +234,7 @@ extension Migration {
         """,
     ]
 
-    /// What members are entitled to, and how much of it may change hands.
+    /// What members are entitled to, what they have lent and borrowed, and what was asked of the engine.
     static let sqliteAllocation = [
         """
         CREATE TABLE fleet_quotas (
@@ -251,6 +251,48 @@ extension Migration {
             updated_at INTEGER NOT NULL,
             PRIMARY KEY (federation_id, fleet_id, resource_type)
         ) STRICT, WITHOUT ROWID
+        """,
         """
+        CREATE TABLE fleet_balances (
+            federation_id BLOB NOT NULL,
+            fleet_id TEXT NOT NULL,
+            resource_type TEXT NOT NULL,
+            lent INTEGER NOT NULL CHECK (lent >= 0),
+            borrowed INTEGER NOT NULL CHECK (borrowed >= 0),
+            as_of INTEGER NOT NULL,
+            PRIMARY KEY (federation_id, fleet_id, resource_type)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE allocations (
+            allocation_id BLOB PRIMARY KEY,
+            federation_id BLOB NOT NULL,
+            target_fleet_id TEXT NOT NULL,
+            items TEXT NOT NULL,
+            duration INTEGER NOT NULL CHECK (duration >= 1),
+            earliest INTEGER NOT NULL,
+            latest INTEGER NOT NULL CHECK (latest >= earliest),
+            priority TEXT NOT NULL,
+            accepts_part INTEGER NOT NULL,
+            purpose TEXT,
+            reason TEXT,
+            status TEXT NOT NULL CHECK (status IN ('granted', 'partial', 'pending', 'refused', 'cancelled', 'expired',
+                'ended')),
+            lease_ids TEXT NOT NULL,
+            is_part INTEGER NOT NULL,
+            has_begun INTEGER NOT NULL,
+            explanation TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX allocations_by_target ON allocations (target_fleet_id, allocation_id)",
+        "ALTER TABLE resource_sharing ADD COLUMN allocation_id BLOB",
+        "ALTER TABLE resource_sharing ADD COLUMN was_approved INTEGER NOT NULL DEFAULT 1",
+        """
+        CREATE INDEX resource_sharing_by_allocation ON resource_sharing (allocation_id)
+        WHERE allocation_id IS NOT NULL
+        """,
     ]
 }

@@ -1,0 +1,40 @@
+/// What a caller asks the engine for.
+package struct AllocationRequest: Sendable, Equatable {
+    package var federation: Federation.ID
+    package var target: Fleet.ID
+    package var items: [AllocationItem]
+    package var duration: Seconds
+    /// nil is now.
+    package var earliest: Timestamp?
+    /// The last start that will do; nil is `earliest`.
+    package var latest: Timestamp?
+    package var priority: Priority
+    package var acceptsPart: Bool
+    package var purpose: String?
+    package var reason: String?
+
+    package init(
+        federation: Federation.ID, target: Fleet.ID, items: [AllocationItem], duration: Seconds,
+        earliest: Timestamp? = nil, latest: Timestamp? = nil, priority: Priority = .normal, acceptsPart: Bool = false,
+        purpose: String? = nil, reason: String? = nil
+    ) {
+        self.federation = federation
+        self.target = target
+        self.items = items
+        self.duration = duration
+        self.earliest = earliest
+        self.latest = latest
+        self.priority = priority
+        self.acceptsPart = acceptsPart
+        self.purpose = purpose
+        self.reason = reason
+    }
+}
+
+/// Limits of the engine's searches: an answer says how far it looked.
+enum AllocationLimits {
+    /// Starts that are tried, one after the other.
+    static let startsMax = 64
+    /// Resources of an item whose next free window is looked up to find the next start.
+    static let resourcesPerStart = 64
+}

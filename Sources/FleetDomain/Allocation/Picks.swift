@@ -1,0 +1,49 @@
+/// What has been picked for a request at one start, and what of it counts where.
+struct Picks {
+    struct Pick {
+        let resource: Resource
+        var quantity: Int64
+        let consent: Lender.Consent
+    }
+
+    private(set) var all: [Pick] = []
+    private var ofResource: [Resource.Key: Int64] = [:]
+    private var lent: [OfferKey: Int64] = [:]
+    private var borrowed: [ResourceType: Int64] = [:]
+
+    var quantity: Int64 { all.reduce(0) { $0 + $1.quantity } }
+
+    func taken(of key: Resource.Key) -> Int64 { ofResource[key] ?? 0 }
+    func lent(by fleet: Fleet.ID, _ type: ResourceType) -> Int64 { lent[OfferKey(fleet: fleet, type: type)] ?? 0 }
+    func borrowed(_ type: ResourceType) -> Int64 { borrowed[type] ?? 0 }
+
+    mutating func take(_ quantity: Int64, of resource: Resource, from lender: Lender) {
+        all.append(Pick(resource: resource, quantity: quantity, consent: lender.consent))
+        ofResource[resource.key, default: 0] += quantity
+        guard lender.consent != .own else { return }
+        lent[OfferKey(fleet: lender.fleet, type: resource.type), default: 0] += quantity
+        borrowed[resource.type, default: 0] += quantity
+    }
+}
+
+/// How many resources were looked at, and why those fell out that did.
+struct Tally: Equatable {
+    var considered = 0
+    var rejected: [ErrorCode: Int] = [:]
+
+    mutating func reject(_ code: ErrorCode) { rejected[code, default: 0] += 1 }
+}
+
+/// What the engine looks for, at one start.
+struct Attempt {
+    var picks = Picks()
+    var tally = Tally()
+    /// Of each item, what was not found.
+    var missing: [Int64] = []
+    /// Whether there is an item that nobody offers.
+    var isUnoffered = false
+    /// Whether the first candidates were passed over.
+    var passedOver = false
+
+    var isWhole: Bool { missing.allSatisfy { $0 == 0 } }
+}
