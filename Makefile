@@ -55,6 +55,15 @@ test-load: build ## Measure the release build under load; PROFILE=1 also says wh
 	swift build -c release --product LoadBaseline
 	scripts/test-load
 
+.PHONY: bench
+bench: ## Measure the engine alone, and compare how it divides with what others compute
+	@scripts/install-dependencies build
+	@scripts/install-dependencies bench
+	swift build -c release --product PlannerBench
+	swift build -c release --product DivisionBench
+	.build/release/PlannerBench
+	.build/bench-venv/bin/python3 scripts/bench/compare-division.py
+
 .PHONY: test-slow
 test-slow: ## Run every test, the slow ones too
 	@scripts/install-dependencies build

@@ -83,6 +83,12 @@ let package = Package(
         .executableTarget(
             name: "LoadBaseline", dependencies: [hummingbird, logging], path: "Tests/LoadBaseline",
             swiftSettings: strict, linkerSettings: lld),
+        .executableTarget(
+            name: "DivisionBench", dependencies: ["FleetDomain", "FleetJSON"], path: "Tests/DivisionBench",
+            swiftSettings: strict, linkerSettings: lld),
+        .executableTarget(
+            name: "PlannerBench", dependencies: ["FleetDomain", "FleetJSON"], path: "Tests/PlannerBench",
+            swiftSettings: strict, linkerSettings: lld),
         .target(name: "CPowerLossVFS", dependencies: ["CSQLite"]),
         .testTarget(name: "FleetJSONTests", dependencies: ["FleetJSON"], swiftSettings: strict),
         .testTarget(
