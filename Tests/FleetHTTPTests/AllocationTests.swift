@@ -223,6 +223,47 @@ struct AllocationTests {
         }
     }
 
+    @Test("takes of a lender no more than its rule allows, and learns nothing of what else that one has")
+    func boundedByRule() async throws {
+        for level in ["medium", "high"] {
+            try await AllocationStage.run(level: level) { stage in
+                try await stage.register("vans", ["capacity": 10])
+                let rules: JSONObject = [
+                    "rules": [
+                        ["counterparty": "borrower", "resource_type": "vehicle", "quantity_max": 2, "approve": "auto"]
+                    ]
+                ]
+                let path = "/federations/\(stage.federation)/members/owner/sharing-rules"
+                #expect(try await stage.send("PUT", path, rules, as: .owner).status == 200)
+                let tooMany = try await stage.allocate(["quantity": 5])
+                #expect(tooMany.status == 409, "\(tooMany.body)")
+                try await stage.allocate(["quantity": 2]).expect(201, "granted")
+                _ = try await stage.lease("vans", as: .both, ["quantity": 8], is: "active")
+                let refused = try await stage.allocate(["quantity": 1])
+                guard level == "high" else { return }
+                refused.expect(409, code: "resource_unavailable")
+                for reply in [tooMany, refused] {
+                    #expect(
+                        reply.explanation["considered"] == 0 && reply.changes.isEmpty && reply.nearestWindows.isEmpty)
+                    #expect(reply.explanation["rejected"]?.objectValue == [:], "\(reply.body)")
+                }
+            }
+        }
+    }
+
+    @Test("of more resources than one decision books is refused, with how many would do")
+    func tooMany() async throws {
+        try await AllocationStage.run { stage in
+            for index in 0..<AllocationLimits.leasesMax + 2 { try await stage.register("unit-\(index)") }
+            let most = Int64(AllocationLimits.leasesMax)
+            let refused = try await stage.allocate(["quantity": .integer(most + 1)])
+            #expect(refused.status == 409 && refused.changes.map(\.value) == ["\(most)"], "\(refused.body)")
+            let made = try await stage.allocate(["quantity": .integer(most)])
+            made.expect(201, "granted")
+            #expect(made.rows("leases").count == AllocationLimits.leasesMax)
+        }
+    }
+
     @Test("that makes no sense is refused with each fault under its own pointer, and nothing is stored")
     func faults() async throws {
         try await AllocationStage.run { stage in

@@ -85,7 +85,7 @@ extension View {
             write(federation, in: standing, to: &writer)
         case .member(let member): write(member, to: &writer)
         case .quota(let quota): write(quota, use: nil, to: &writer)
-        case .allocation(let allocation): write(allocation, leases: [], to: &writer)
+        case .allocation(let allocation): write(allocation, leases: nil, to: &writer)
         case .balance: preconditionFailure("no event is about a balance")
         case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)

@@ -183,8 +183,8 @@ package struct View: Sendable {
         lease.wasApproved || lease.allocation == nil || reader.holds(.sharingRead, for: lease.source)
     }
 
-    /// - Parameter leases: those made for it, in the order of their ids.
-    package func write(_ allocation: Allocation, leases: [Lease], to writer: inout JSONWriter) {
+    /// - Parameter leases: those made for it, in the order of their ids; nil names them only, as in an event.
+    package func write(_ allocation: Allocation, leases: [Lease]?, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.field("allocation_id", allocation.id.description)
         writer.field("federation_id", allocation.federation.description)
@@ -198,10 +198,14 @@ package struct View: Sendable {
         if let purpose = allocation.purpose { writer.field("purpose", purpose) }
         if let reason = allocation.reason { writer.field("reason", reason) }
         writer.field("status", allocation.status.rawValue)
-        writer.key("leases")
-        writer.beginArray()
-        for lease in leases { write(lease, to: &writer) }
-        writer.endArray()
+        if let leases {
+            writer.key("leases")
+            writer.beginArray()
+            for lease in leases { write(lease, to: &writer) }
+            writer.endArray()
+        } else {
+            writer.field("sharing_ids", .array(allocation.leases.sorted().map { .string($0.description) }))
+        }
         writer.key("explanation")
         allocation.explanation.write(to: &writer)
         writer.field("version", allocation.version)

@@ -82,8 +82,8 @@ package struct Requirement: Sendable, Equatable {
         self.rule = rule
     }
 
-    package func admits(_ resource: Resource) -> Bool {
-        guard let value = resource.attributes[name] else { return false }
+    package func admits(_ attributes: JSONObject) -> Bool {
+        guard let value = attributes[name] else { return false }
         switch rule {
         case .equals(let wanted):
             // 8 and 8.0 are the same number.

@@ -32,9 +32,13 @@ package struct AllocationRequest: Sendable, Equatable {
 }
 
 /// Limits of the engine's searches: an answer says how far it looked.
-enum AllocationLimits {
-    /// Starts that are tried, one after the other.
-    static let startsMax = 64
+package enum AllocationLimits {
+    /// Leases of one allocation: they are committed together, and a commit stays short.
+    package static let leasesMax = 256
+    /// Starts that are tried after the first.
+    static let startsMax = 32
+    /// Resources that are looked at for all starts after the first: the first is always looked at whole.
+    static let looksMax = 2000
     /// Resources of an item whose next free window is looked up to find the next start.
-    static let resourcesPerStart = 64
+    static let resourcesPerStart = 16
 }

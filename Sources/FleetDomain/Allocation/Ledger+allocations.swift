@@ -37,7 +37,7 @@ extension Ledger {
         if asked.request.acceptsPart, let part = part(search, asked) {
             return give(part.attempt, from: part.start, asked, federation, .part, &context)
         }
-        return refuse(asked, federation, search, first.attempt, &context)
+        return refuse(asked, federation, search.open, &context)
     }
 
     /// A request with its times made definite.
@@ -119,7 +119,7 @@ extension Ledger {
     // MARK: 3. to 5. What can be given
 
     private func step(
-        of first: (attempt: Attempt, start: Timestamp, isFound: Bool), _ asked: AskedFor
+        of first: Found, _ asked: AskedFor
     ) -> AllocationStep {
         guard first.start == asked.earliest else { return .otherWindow }
         return first.attempt.passedOver ? .otherUnit : .bestCandidate

@@ -16,16 +16,16 @@ extension Ledger {
 
     /// Refuses what nobody can give as it is asked for.
     ///
-    /// - Parameter attempt: the last that was tried.
+    /// - Parameter search: among those of whom the borrower may know.
     mutating func refuse(
-        _ asked: AskedFor, _ federation: Federation, _ search: Search, _ attempt: Attempt, _ context: inout Context
+        _ asked: AskedFor, _ federation: Federation, _ search: Search, _ context: inout Context
     ) -> Entity {
-        let atOnce = self.attempt(search, at: asked.earliest)
         var free = search
         free.ignoresQuotas = true
-        let limits = limitViolations(of: self.attempt(free, at: asked.earliest), search, at: asked.earliest)
+        let limits = limitViolations(of: attempt(free, at: asked.earliest), search, at: asked.earliest)
         let horizon = context.now + federation.policy.bookingHorizon
         let later = firstStart(search, from: asked.earliest, to: horizon)
+        let atOnce = later.isFound ? attempt(search, at: asked.earliest) : later.attempt
         let shared = members[Member.Key(federation: federation.id, fleet: asked.request.target)]?.resourceSharing
         let code = code(of: atOnce, limits, isFoundLater: later.isFound)
 
@@ -42,7 +42,9 @@ extension Ledger {
         } else if asked.request.items.count == 1, atOnce.picks.quantity > 0 {
             explanation.counterfactual = .quantity(atOnce.picks.quantity)
         }
-        explanation.nearestWindows = windows(search, from: asked.earliest, to: horizon, asked.request.duration)
+        if later.isFound {
+            explanation.nearestWindows = windows(search, from: later.start, to: horizon, asked.request.duration)
+        }
         explanation.searchedUntil = later.isFound ? horizon : later.start
         return decide(context.ids.next(at: context.now), asked, .refused, [], explanation, &context)
     }

@@ -8,9 +8,16 @@ extension Ledger {
         let duration: Seconds
         let now: Timestamp
         /// Of each item, who is asked, in order.
-        let lenders: [[Lender]]
+        var lenders: [[Lender]]
         /// For an explanation: as if no quota stood in the way.
         var ignoresQuotas = false
+
+        /// Without those of whom the borrower learns nothing but what it is given.
+        var open: Search {
+            var open = self
+            open.lenders = lenders.map { $0.filter { !$0.isConcealed } }
+            return open
+        }
     }
 
     func search(
@@ -21,36 +28,57 @@ extension Ledger {
             target: target, federation: federation, items: items, duration: duration, now: now,
             lenders: items.map { item in
                 lenders(
-                    of: item.type, to: target, in: federation, quantity: item.quantity, duration: duration,
-                    onlyOwn: onlyOwn, now: now)
+                    of: item.type, to: target, in: federation, duration: duration, onlyOwn: onlyOwn, now: now)
             })
     }
 
     /// Picks resources for all items from one start on: of each lender in turn, by the resources' ids.
-    func attempt(_ search: Search, at start: Timestamp) -> Attempt {
-        var attempt = Attempt()
+    ///
+    /// - Parameter looksMax: resources that are looked at; what is found by then counts.
+    func attempt(_ search: Search, at start: Timestamp, looksMax: Int = .max) -> Attempt {
+        var attempt = Attempt(looksMax: looksMax)
         for (index, item) in search.items.enumerated() {
             var missing = item.quantity
-            let before = attempt.tally.considered
-            for lender in search.lenders[index] where missing > 0 {
-                for id in offers[OfferKey(fleet: lender.fleet, type: item.type)]?.resources ?? [] where missing > 0 {
-                    guard let resource = resources[Resource.Key(fleet: lender.fleet, resource: id)] else { continue }
-                    attempt.tally.considered += 1
-                    switch room(for: search, item, of: resource, from: lender, at: start, attempt.picks) {
-                    case .success(let room):
-                        let quantity = min(missing, room)
-                        attempt.picks.take(quantity, of: resource, from: lender)
-                        missing -= quantity
-                    case .failure(let reason):
-                        attempt.tally.reject(reason.code)
-                        attempt.passedOver = true
-                    }
-                }
+            var tally = Tally()
+            for lender in search.lenders[index] where missing > 0 && !attempt.isOver {
+                var one = Tally()
+                pick(search, item, of: lender, at: start, &missing, &attempt, &one)
+                if !lender.isConcealed { tally.add(one) }
             }
+            attempt.isUnoffered = attempt.isUnoffered || tally.considered == 0 && missing > 0
+            attempt.passedOver = attempt.passedOver || !tally.rejected.isEmpty
+            attempt.tally.add(tally)
             attempt.missing.append(missing)
-            attempt.isUnoffered = attempt.isUnoffered || attempt.tally.considered == before
         }
         return attempt
+    }
+
+    private func pick(
+        _ search: Search, _ item: AllocationItem, of lender: Lender, at start: Timestamp, _ missing: inout Int64,
+        _ attempt: inout Attempt, _ tally: inout Tally
+    ) {
+        guard let offer = offers[OfferKey(fleet: lender.fleet, type: item.type)] else { return }
+        guard offer.has(item.attributes) else {
+            return tally.reject(.resourceUnavailable, offer.resources.count)
+        }
+        guard !offer.isTaken(over: Window(start: start, end: start + search.duration)) else {
+            tally.reject(.windowConflict, offer.availableUnits)
+            tally.reject(.capacityExceeded, offer.availablePools)
+            return tally.reject(
+                .resourceUnavailable, offer.resources.count - offer.availableUnits - offer.availablePools)
+        }
+        for id in offer.resources where missing > 0 && !attempt.isOver {
+            guard let resource = resources[Resource.Key(fleet: lender.fleet, resource: id)] else { continue }
+            attempt.looks += 1
+            switch room(for: search, item, of: resource, from: lender, at: start, attempt.picks) {
+            case .success(let room):
+                let quantity = min(missing, room)
+                attempt.picks.take(quantity, of: resource, from: lender)
+                tally.considered += 1
+                missing -= quantity
+            case .failure(let reason): tally.reject(reason.code)
+            }
+        }
     }
 
     struct Shortage: Error {
@@ -62,7 +90,7 @@ extension Ledger {
         for search: Search, _ item: AllocationItem, of resource: Resource, from lender: Lender, at start: Timestamp,
         _ picks: Picks
     ) -> Result<Int64, Shortage> {
-        guard resource.status == .available, item.attributes.allSatisfy({ $0.admits(resource) }) else {
+        guard resource.status == .available, item.attributes.allSatisfy({ $0.admits(resource.attributes) }) else {
             return .failure(Shortage(code: .resourceUnavailable))
         }
         let window = Window(start: start, end: start + search.duration + resource.buffer)
@@ -73,6 +101,10 @@ extension Ledger {
         var room = resource.capacity - occupied(resource, over: window) - taken
         guard room > 0 else {
             return .failure(Shortage(code: resource.isUnit ? .windowConflict : .capacityExceeded))
+        }
+        if let most = lender.most {
+            room = min(room, most - picks.lent(by: lender.fleet, item.type))
+            guard room > 0 else { return .failure(Shortage(code: .resourceUnavailable)) }
         }
         guard lender.consent != .own, !search.ignoresQuotas else { return .success(room) }
         let lending = Quota.Key(
@@ -94,55 +126,70 @@ extension Ledger {
 
     // MARK: Starts
 
-    /// The first start, not before `earliest` and not after `latest`, from which all items can be given; with how far
-    /// was looked.
-    func firstStart(
-        _ search: Search, from earliest: Timestamp, to latest: Timestamp
-    ) -> (attempt: Attempt, start: Timestamp, isFound: Bool) {
-        var start = earliest
-        var attempt = attempt(search, at: start)
-        for _ in 0..<AllocationLimits.startsMax where !attempt.isWhole {
-            guard let next = nextStart(search, after: start), next <= latest else {
-                return (attempt, latest, false)
-            }
-            start = next
-            attempt = self.attempt(search, at: start)
-        }
-        return (attempt, start, attempt.isWhole)
+    /// What a search over starts came to.
+    struct Found {
+        /// The one from which all can be given, or else the first.
+        var attempt: Attempt
+        /// From when that is, or up to when was looked.
+        var start: Timestamp
+        var isFound: Bool
     }
 
-    /// The next instant after `start` at which something that is looked for becomes freer; nil when nothing does.
+    /// The first start, not before `earliest` and not after `latest`, from which all items can be given.
+    func firstStart(_ search: Search, from earliest: Timestamp, to latest: Timestamp) -> Found {
+        let first = attempt(search, at: earliest)
+        var found = Found(attempt: first, start: earliest, isFound: first.isWhole)
+        var looksLeft = AllocationLimits.looksMax
+        for _ in 0..<AllocationLimits.startsMax where !found.isFound && looksLeft > 0 {
+            guard let next = nextStart(search, after: found.start), next <= latest else {
+                found.start = latest
+                return found
+            }
+            found.start = next
+            let later = attempt(search, at: next, looksMax: looksLeft)
+            looksLeft -= later.looks
+            if later.isWhole {
+                found.attempt = later
+                found.isFound = true
+            }
+        }
+        return found
+    }
+
+    /// The next instant after `start` at which something that is looked for becomes freer, as far as was looked; nil
+    /// when nothing does.
     private func nextStart(_ search: Search, after start: Timestamp) -> Timestamp? {
+        let horizon = search.now + search.federation.policy.bookingHorizon
         var next: Timestamp?
-        func offer(_ candidate: Timestamp?) {
-            guard let candidate, candidate > start else { return }
+        func note(_ candidate: Timestamp?) {
+            guard let candidate, candidate > start, candidate <= horizon else { return }
             next = next.map { min($0, candidate) } ?? candidate
         }
-        let horizon = search.now + search.federation.policy.bookingHorizon
         for (item, lenders) in zip(search.items, search.lenders) {
-            var looked = 0
-            for lender in lenders where looked < AllocationLimits.resourcesPerStart {
-                for id in offers[OfferKey(fleet: lender.fleet, type: item.type)]?.resources ?? [] {
+            var looks = 0
+            for lender in lenders {
+                guard let offer = offers[OfferKey(fleet: lender.fleet, type: item.type)], offer.has(item.attributes)
+                else { continue }
+                note(easing(of: offer.promised, search.duration, after: start, until: horizon))
+                for id in offer.resources {
+                    guard looks < AllocationLimits.resourcesPerStart else { break }
+                    looks += 1
                     let key = Resource.Key(fleet: lender.fleet, resource: id)
-                    guard looked < AllocationLimits.resourcesPerStart, let resource = resources[key],
-                        resource.status == .available, item.attributes.allSatisfy({ $0.admits(resource) })
-                    else { continue }
-                    looked += 1
+                    guard let resource = resources[key], resource.status == .available else { continue }
                     let length = search.duration + resource.buffer
-                    offer(easing(of: calendars[key], length, after: start, until: horizon))
-                    for cooling in resource.cooling { offer(cooling.until) }
-                    guard lender.consent != .own else { continue }
-                    for (fleet, calendar) in [(lender.fleet, lent), (search.target, borrowed)] {
-                        let quota = Quota.Key(
-                            member: Member.Key(federation: search.federation.id, fleet: fleet), type: item.type)
-                        if quotas[quota] != nil {
-                            offer(easing(of: calendar[quota], length, after: start, until: horizon))
-                        }
-                    }
+                    note(easing(of: calendars[key], length, after: start, until: horizon))
+                    for cooling in resource.cooling { note(cooling.until) }
+                }
+                guard lender.consent != .own else { continue }
+                for (fleet, calendars) in [(lender.fleet, lent), (search.target, borrowed)] {
+                    let member = Member.Key(federation: search.federation.id, fleet: fleet)
+                    let quota = Quota.Key(member: member, type: item.type)
+                    guard quotas[quota] != nil else { continue }
+                    note(easing(of: calendars[quota], search.duration, after: start, until: horizon))
                 }
             }
         }
-        return next.flatMap { $0 <= horizon ? $0 : nil }
+        return next
     }
 
     /// When a window of `length` first has a lower peak than one that begins now.

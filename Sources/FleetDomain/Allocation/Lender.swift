@@ -13,6 +13,10 @@ struct Lender {
 
     let fleet: Fleet.ID
     let consent: Consent
+    /// The most that it gives of itself; nil is whatever there is.
+    let most: Int64?
+    /// It shows nothing of itself: the borrower learns of it only what it is given.
+    let isConcealed: Bool
     /// What it has lent, in unit-seconds that fade.
     let lent: Int64
     /// What it offers of the type, times its weight.
@@ -33,48 +37,43 @@ extension Ledger {
     ///
     /// A lender that shows nothing of itself is not among them unless it has said by a rule that it would give.
     func lenders(
-        of type: ResourceType, to target: Fleet.ID, in federation: Federation, quantity: Int64, duration: Seconds,
-        onlyOwn: Bool, now: Timestamp
+        of type: ResourceType, to target: Fleet.ID, in federation: Federation, duration: Seconds, onlyOwn: Bool,
+        now: Timestamp
     ) -> [Lender] {
-        let fleets = (fleetsOfFederation[federation.id] ?? []).filter { offers[OfferKey(fleet: $0, type: type)] != nil }
-        return fleets.compactMap { fleet -> Lender? in
-            guard fleet == target || !onlyOwn,
-                let consent = consent(of: fleet, to: target, type, in: federation.id, quantity, duration)
+        (fleetsOfFederation[federation.id] ?? []).compactMap { fleet -> Lender? in
+            guard fleet == target || !onlyOwn, let offer = offers[OfferKey(fleet: fleet, type: type)],
+                let terms = terms(of: fleet, to: target, type, in: federation.id, duration)
             else { return nil }
             let key = Quota.Key(member: Member.Key(federation: federation.id, fleet: fleet), type: type)
             let balance = balances[key].map { $0.adding(at: now, halfLife: federation.policy.fairnessHalfLife) }
             // Bounded, so that the products of the comparison fit.
-            let offered = min(offers[OfferKey(fleet: fleet, type: type)]?.capacity ?? 0, 1 << 43)
+            let offered = min(offer.capacity, 1 << 43)
             return Lender(
-                fleet: fleet, consent: consent, lent: balance?.lent ?? 0,
+                fleet: fleet, consent: terms.consent, most: terms.most, isConcealed: terms.isConcealed,
+                lent: balance?.lent ?? 0,
                 offered: Int128(offered) * Int128(quotas[key]?.weight ?? 1))
         }
         .sorted(by: Lender.precedes)
     }
 
+    private typealias Terms = (consent: Lender.Consent, most: Int64?, isConcealed: Bool)
+
     /// How the fleet consents to lend, or nil when it does not, or the borrower must not learn whether it would.
-    private func consent(
-        of fleet: Fleet.ID, to target: Fleet.ID, _ type: ResourceType, in federation: Federation.ID, _ quantity: Int64,
-        _ duration: Seconds
-    ) -> Lender.Consent? {
-        if fleet == target { return .own }
+    private func terms(
+        of fleet: Fleet.ID, to target: Fleet.ID, _ type: ResourceType, in federation: Federation.ID, _ duration: Seconds
+    ) -> Terms? {
+        if fleet == target { return (.own, nil, false) }
         guard let member = members[Member.Key(federation: federation, fleet: fleet)], member.status == .active,
             member.resourceSharing
         else { return nil }
         let level = isolation(between: fleet, target, in: federation)
         guard level < .sealed else { return nil }
-        let approves = member.rules.contains { $0.approves(target, type, quantity: 1, duration: duration) }
-        if level <= .low || approves { return .given }
-        return level == .medium ? .asked : nil
+        if level <= .low { return (.given, nil, false) }
+        let rules = member.rules.filter { $0.approves(target, type, quantity: 1, duration: duration) }
+        guard !rules.isEmpty else { return level == .medium ? (.asked, nil, false) : nil }
+        let most = rules.contains { $0.quantityMax == nil } ? nil : rules.compactMap(\.quantityMax).max()
+        return (.given, most, level == .high)
     }
-}
-
-/// What a fleet offers of a type.
-package struct Offer: Sendable, Equatable {
-    /// Those that are not retired, by id.
-    package var resources: [Resource.ID] = []
-    /// Of those that are available.
-    package var capacity: Int64 = 0
 }
 
 package struct OfferKey: Hashable, Sendable {

@@ -29,21 +29,37 @@ struct Picks {
 /// How many resources were looked at, and why those fell out that did.
 struct Tally: Equatable {
     var considered = 0
-    var rejected: [ErrorCode: Int] = [:]
+    private(set) var rejected: [ErrorCode: Int] = [:]
 
-    mutating func reject(_ code: ErrorCode) { rejected[code, default: 0] += 1 }
+    mutating func reject(_ code: ErrorCode, _ count: Int = 1) {
+        guard count > 0 else { return }
+        considered += count
+        rejected[code, default: 0] += count
+    }
+
+    mutating func add(_ other: Tally) {
+        considered += other.considered
+        for (code, count) in other.rejected { rejected[code, default: 0] += count }
+    }
 }
 
-/// What the engine looks for, at one start.
+/// One try to find everything from one start on.
 struct Attempt {
+    let looksMax: Int
     var picks = Picks()
     var tally = Tally()
+    /// Resources looked at one by one.
+    var looks = 0
     /// Of each item, what was not found.
     var missing: [Int64] = []
-    /// Whether there is an item that nobody offers.
+    /// Whether there is an item that nobody offers, as far as the borrower may know.
     var isUnoffered = false
-    /// Whether the first candidates were passed over.
+    /// Whether candidates were passed over.
     var passedOver = false
 
+    init(looksMax: Int) { self.looksMax = looksMax }
+
     var isWhole: Bool { missing.allSatisfy { $0 == 0 } }
+    /// Whether it may neither look nor take any further.
+    var isOver: Bool { looks >= looksMax || picks.all.count >= AllocationLimits.leasesMax }
 }

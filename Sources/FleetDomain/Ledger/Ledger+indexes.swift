@@ -46,25 +46,19 @@ extension Ledger {
     }
 
     private mutating func setResource(_ key: Resource.Key, _ new: Resource?) {
-        if let old = resources[key] {
-            changeOffer(of: old) { offer in
-                offer.resources.removeAll { $0 == key.resource }
-                offer.capacity -= old.offeredCapacity
-            }
-        }
+        let old = resources[key]
         resources[key] = new
-        guard let new, new.status != .retired else { return }
-        changeOffer(of: new) { offer in
-            let place = offer.resources.firstIndex { $0 > key.resource } ?? offer.resources.endIndex
-            offer.resources.insert(key.resource, at: place)
-            offer.capacity += new.offeredCapacity
+        // A raised token or a cooling makes no other offer.
+        if let old, let new, old.offers(like: new) { return }
+        if let old { changeOffer(OfferKey(fleet: key.fleet, type: old.type)) { $0.remove(old) } }
+        if let new, new.status != .retired {
+            changeOffer(OfferKey(fleet: key.fleet, type: new.type)) { $0.insert(new) }
         }
     }
 
-    private mutating func changeOffer(of resource: Resource, _ change: (inout Offer) -> Void) {
-        let key = OfferKey(fleet: resource.key.fleet, type: resource.type)
+    private mutating func changeOffer(_ key: OfferKey, _ change: (inout Offer) -> Void) {
         change(&offers[key, default: Offer()])
-        if offers[key]?.resources.isEmpty == true { offers[key] = nil }
+        if offers[key]?.isEmpty == true { offers[key] = nil }
     }
 
     private mutating func setLease(_ id: Lease.ID, _ new: Lease?) {
@@ -81,6 +75,7 @@ extension Ledger {
         if lease.status.holdsWindow {
             let (lender, borrower) = lease.quotaKeys
             calendars[lease.resourceKey, default: Calendar()].add(lease.quantity, over: lease.occupied)
+            changeOffer(lease.offerKey) { $0.promise(lease.quantity, over: lease.occupied) }
             if lease.changesHands {
                 lent[lender, default: Calendar()].add(lease.quantity, over: lease.occupied)
                 borrowed[borrower, default: Calendar()].add(lease.quantity, over: lease.occupied)
@@ -102,6 +97,7 @@ extension Ledger {
         if lease.status.holdsWindow {
             let (lender, borrower) = lease.quotaKeys
             calendars.remove(lease, from: key)
+            changeOffer(lease.offerKey) { $0.promise(-lease.quantity, over: lease.occupied) }
             if lease.changesHands {
                 lent.remove(lease, from: lender)
                 borrowed.remove(lease, from: borrower)

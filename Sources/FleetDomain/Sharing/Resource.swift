@@ -47,8 +47,11 @@ package struct Resource: Sendable, Equatable {
     package var updatedAt: Timestamp
 
     package var isUnit: Bool { capacity == 1 }
-    /// What of it can be had at all.
-    var offeredCapacity: Int64 { status == .available ? capacity : 0 }
+
+    /// Whether the two are offered alike.
+    func offers(like other: Resource) -> Bool {
+        status == other.status && capacity == other.capacity && type == other.type && attributes == other.attributes
+    }
 }
 
 /// A quantity that stays occupied for the buffer after a lease.

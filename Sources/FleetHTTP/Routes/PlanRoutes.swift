@@ -113,6 +113,9 @@ enum PlanRoutes {
         guard let federation: Federation.ID = body.id("federation_id") else {
             throw FleetError.invalid("/federation_id", "required", "is missing")
         }
+        guard body["capacity"] == nil else {
+            throw FleetError.invalid("/capacity", "not_with_sequential", "is what the federation has")
+        }
         let requests = try requests(of: body, in: federation)
         let found = Mutex<[Ledger.Outcome]>([])
         // On the writer's own state, which a dry run leaves as it was.
