@@ -42,6 +42,7 @@ struct Service {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         await store.database.close()
+        logger.info("stopped")
     }
 
     private func announce(_ key: String) {

@@ -9,7 +9,7 @@ import Testing
 struct AllocationTests {
     @Test("is granted of the best candidates, its leases together, and read, listed and cancelled as one")
     func life() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             try await stage.offer("owner", ["a", "b"])
             try await stage.offer("rival", ["c"])
             let made = try await stage.allocate(["quantity": 3])
@@ -43,7 +43,7 @@ struct AllocationTests {
 
     @Test("asks first who has lent least for what it offers, then by id, and last who must be asked")
     func order() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             try await stage.offer("owner", ["a", "b"])
             try await stage.offer("rival", ["c", "d"])
             func lender(_ delay: Int64) async throws -> String {
@@ -65,7 +65,7 @@ struct AllocationTests {
 
     @Test("takes what is the fleet's own before it borrows, which is neither lent nor borrowed")
     func ownUse() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             try await stage.offer("borrower", ["mine"])
             try await stage.offer("owner", ["theirs"])
             _ = try await stage.setQuota("borrower", ["nominal": 1, "borrowing_limit": 0])
@@ -85,7 +85,7 @@ struct AllocationTests {
 
     @Test("climbs the ladder: another unit, another window, a part, a refusal")
     func ladder() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             try await stage.offer("owner", ["a", "b"])
             _ = try await stage.lease("a", as: .rival, lasting: 3600, is: "active")
             let other = try await stage.allocate(["quantity": 1])
@@ -112,7 +112,7 @@ struct AllocationTests {
 
     @Test("that is refused says what would be granted, and so changed it is")
     func counterfactual() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             try await stage.offer("owner", ["a", "b"])
             _ = try await stage.lease("a", as: .rival, lasting: 1800, is: "active")
             let refused = try await stage.allocate(["quantity": 2])
@@ -132,7 +132,7 @@ struct AllocationTests {
 
     @Test("matches attributes by equality and by bounds")
     func attributes() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             try await stage.register("small", ["attributes": ["seats": 4, "fuel": "diesel"]])
             try await stage.register("large", ["attributes": ["seats": 9, "fuel": "electric"]])
             let wishes: [(JSONObject, String?)] = [
@@ -151,7 +151,7 @@ struct AllocationTests {
 
     @Test("of several types is given together or not at all")
     func bundle() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             try await stage.offer("owner", ["van"])
             let items: JSONObject = [
                 "items": [
@@ -170,7 +170,7 @@ struct AllocationTests {
 
     @Test("of owners who are asked is pending, keeps back which units it is, and falls as a whole")
     func approval() async throws {
-        try await AllocationStage.run(level: "medium") { stage in
+        try await SharingStage.run(level: "medium") { stage in
             try await stage.offer("owner", ["a"])
             try await stage.offer("rival", ["b"])
             let made = try await stage.allocate(["quantity": 2])
@@ -191,7 +191,7 @@ struct AllocationTests {
             // What had begun goes on; nothing else of it is left.
             after.expect(200, "partial")
         }
-        try await AllocationStage.run(level: "medium") { stage in
+        try await SharingStage.run(level: "medium") { stage in
             try await stage.offer("owner", ["a"])
             try await stage.offer("rival", ["b"])
             let starts = (stage.service.clock.now + 600).description
@@ -209,7 +209,7 @@ struct AllocationTests {
 
     @Test("does not tell of a lender that shows nothing, unless that one says by a rule that it would give")
     func isolated() async throws {
-        try await AllocationStage.run(level: "high") { stage in
+        try await SharingStage.run(level: "high") { stage in
             try await stage.offer("owner", ["a"])
             let refused = try await stage.allocate(["quantity": 1])
             refused.expect(409, code: "resource_unavailable")
@@ -226,7 +226,7 @@ struct AllocationTests {
     @Test("takes of a lender no more than its rule allows, and learns nothing of what else that one has")
     func boundedByRule() async throws {
         for level in ["medium", "high"] {
-            try await AllocationStage.run(level: level) { stage in
+            try await SharingStage.run(level: level) { stage in
                 try await stage.register("vans", ["capacity": 10])
                 let rules: JSONObject = [
                     "rules": [
@@ -253,7 +253,7 @@ struct AllocationTests {
 
     @Test("of more resources than one decision books is refused, with how many would do")
     func tooMany() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             for index in 0..<AllocationLimits.leasesMax + 2 { try await stage.register("unit-\(index)") }
             let most = Int64(AllocationLimits.leasesMax)
             let refused = try await stage.allocate(["quantity": .integer(most + 1)])
@@ -266,7 +266,7 @@ struct AllocationTests {
 
     @Test("that makes no sense is refused with each fault under its own pointer, and nothing is stored")
     func faults() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             let now = stage.service.clock.now
             let wrong: [(JSONObject, [String])] = [
                 ([:], ["/quantity"]), (["quantity": 0], ["/quantity"]), (["quantity": -1], ["/quantity"]),
@@ -294,7 +294,7 @@ struct AllocationTests {
 
     @Test("Invariant 10: a refusal repeated under its key is the same refusal")
     func repeated() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             let headers = ["Idempotency-Key": "the-key-of-a-refusal"]
             let first = try await stage.allocate(["quantity": 1], headers: headers)
             first.expect(409, code: "resource_unavailable")
@@ -313,7 +313,7 @@ struct AllocationTests {
 
     @Test("Of a thousand at once for one unit one is granted, and the others are told truly why not")
     func race() async throws {
-        try await AllocationStage.run { stage in
+        try await SharingStage.run(level: "none") { stage in
             try await stage.offer("owner", ["a"])
             let codes = try await withThrowingTaskGroup(of: String.self) { group in
                 for _ in 0..<1000 {
@@ -326,15 +326,6 @@ struct AllocationTests {
             }
             #expect(codes == ["granted": 1, "window_conflict": 999])
         }
-    }
-}
-
-/// The stage of sharing, with what allocations need.
-enum AllocationStage {
-    static func run(
-        level: String = "none", _ story: @Sendable (SharingStage) async throws -> Void
-    ) async throws {
-        try await SharingStage.run(level: level, story)
     }
 }
 

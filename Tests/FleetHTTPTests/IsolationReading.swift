@@ -52,6 +52,10 @@ extension IsolationWorld {
         for id in leases.suffix(6) + leasesAside.suffix(4) {
             try await twin.send("GET", "/resource-sharing/\(id)", as: reader)
         }
+        for query in ["page_size=2", "fleet_id=south", "status=granted", "federation_id=\(federation)"] {
+            try await all("/allocations?\(query)", as: reader)
+        }
+        for id in [federation, otherFederation] { try await all("/federations/\(id)/quotas?page_size=2", as: reader) }
     }
 
     private func readRest(as reader: String) async throws {

@@ -113,8 +113,9 @@ struct IsolationWorld {
 extension IsolationWorld {
     mutating func step() async throws {
         let fleet = random.pick(Self.members)
-        switch random.int(in: 0...11) {
+        switch random.int(in: 0...13) {
         case 0...4: try await request()
+        case 12...13: try await allocate()
         case 5...6: try await act()
         case 7:
             let status = random.chance(70) ? "available" : "maintenance"
@@ -152,6 +153,21 @@ extension IsolationWorld {
             lease(source, random.pick(["r1", "r2"]), target, from: start, lasting: random.int(in: 60...5000)),
             as: "\(asker)-operator")
         if let id = replies.plain["sharing_id"]?.stringValue { leases.append(id) }
+    }
+
+    /// Whether a unit that two others use is free is told to whoever asks for one like it, so where that is the
+    /// difference, nobody does.
+    private mutating func allocate() async throws {
+        guard difference != .thirdParties else { return }
+        let target = random.pick(["north", "south", "west", "east", "hub"])
+        let earliest = twin.plain.clock.now + random.int(in: 0...3600)
+        let body = """
+            {"federation_id":"\(federation)","target_fleet_id":"\(target)","resource_type":"vehicle",\
+            "quantity":\(random.int(in: 1...9)),"duration":\(random.int(in: 60...5000)),"earliest":"\(earliest)",\
+            "latest":"\(earliest + random.int(in: 0...5000))","partial":\(random.chance(30))}
+            """
+        let replies = try await twin.send("POST", "/allocations", body, as: "\(target)-operator")
+        for lease in replies.plain.rows("leases") { leases.append(lease.text("sharing_id")) }
     }
 
     private func lease(

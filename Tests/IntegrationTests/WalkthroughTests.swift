@@ -3,10 +3,13 @@ import Testing
 
 @Suite("The walk-through of the README")
 struct WalkthroughTests {
-    @Test("does what it says, exactly as printed")
+    @Test("does what it says, exactly as printed, and so does the example of docs/concepts.md that goes on from it")
     func walkthrough() async throws {
         let readme = contents(of: checkout + "/README.md")
         var script = Walkthrough(readme)
+        let count = script.expectations.count
+        script.append(contents(of: checkout + "/docs/concepts.md"), under: "## Allocations")
+        try #require(script.expectations.count > count, "docs/concepts.md has no example under '## Allocations'")
         try #require(!script.expectations.isEmpty, "README.md has no ```sh block with '# → ' under '## Walk-through'")
         let directory = try ScratchDirectory()
         let port = ServiceProcess.isFree(8080) ? 8080 : ServiceProcess.sparePort()
@@ -72,8 +75,10 @@ struct Walkthrough {
     private(set) var text = ""
     private(set) var expectations: [String] = []
 
-    init(_ document: String) {
-        for block in Markdown.blocks("sh", of: document, under: Self.heading) {
+    init(_ document: String) { append(document, under: Self.heading) }
+
+    mutating func append(_ document: String, under heading: String) {
+        for block in Markdown.blocks("sh", of: document, under: heading) {
             for line in block { append(line) }
         }
     }

@@ -183,7 +183,7 @@ package struct View: Sendable {
         lease.wasApproved || lease.allocation == nil || reader.holds(.sharingRead, for: lease.source)
     }
 
-    /// - Parameter leases: those made for it, in the order of their ids; nil names them only, as in an event.
+    /// - Parameter leases: those made for it, written by lender and resource; nil names them only, as in an event.
     package func write(_ allocation: Allocation, leases: [Lease]?, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.field("allocation_id", allocation.id.description)
@@ -201,7 +201,7 @@ package struct View: Sendable {
         if let leases {
             writer.key("leases")
             writer.beginArray()
-            for lease in leases { write(lease, to: &writer) }
+            for lease in leases.sorted(by: precedes) { write(lease, to: &writer) }
             writer.endArray()
         } else {
             writer.field("sharing_ids", .array(allocation.leases.sorted().map { .string($0.description) }))
@@ -212,6 +212,14 @@ package struct View: Sendable {
         writer.field("created_at", allocation.createdAt.description)
         writer.field("updated_at", allocation.updatedAt.description)
         writer.endObject()
+    }
+
+    /// By what the reader sees of the two.
+    private func precedes(_ a: Lease, _ b: Lease) -> Bool {
+        func place(of lease: Lease) -> (String, String, Lease.ID) {
+            (lease.source.description, seesResource(of: lease) ? lease.resource.description : "", lease.id)
+        }
+        return place(of: a) < place(of: b)
     }
 
     /// The lender's side sees the token that holds; the borrower sees the one it was given, until it is revoked.

@@ -66,10 +66,10 @@ extension Ledger {
                 let found = quotaViolations(
                     of: request, type: type, in: search.federation.id, lending: lent,
                     borrowing: attempt.picks.borrowed(type), over: window)
-                violations += found.filter { $0.code == .lendingLimit }.map { $0.renamed($0.field, of: fleet) }
+                violations += found.filter { $0.code == .lendingLimit }.map { $0.renamed($0.field.of(fleet)) }
                 borrowing = found.first { $0.code == .borrowingLimit } ?? borrowing
             }
-            if let borrowing { violations.append(borrowing.renamed(borrowing.field, of: search.target)) }
+            if let borrowing { violations.append(borrowing.renamed(borrowing.field.of(search.target))) }
         }
         return violations
     }
@@ -181,18 +181,7 @@ extension Explanation.Counterfactual {
     }
 }
 
-extension Violation {
-    /// The one that names the refusal.
-    static func first(of violations: [Violation]) -> Violation? {
-        precedence.lazy.compactMap { code in violations.first { $0.code == code } }.first
-    }
-
-    func renamed(_ field: String) -> Violation {
-        Violation(code: code, concern: concern, field: field, value: value, sentence: sentence, limit: limit)
-    }
-
-    /// Of a quota: whose it is.
-    fileprivate func renamed(_ field: String, of fleet: Fleet.ID) -> Violation {
-        renamed(field.replacing("quota.", with: "quota[\(fleet)]."))
-    }
+extension String {
+    /// The field of a quota, with whose it is.
+    fileprivate func of(_ fleet: Fleet.ID) -> String { replacing("quota.", with: "quota[\(fleet)].") }
 }

@@ -21,8 +21,7 @@ extension Ledger {
         _ violations: [Violation], hiding concealed: Set<Violation.Concern>, near: Nearest? = nil
     ) -> FleetError {
         let shown = violations.filter { !concealed.contains($0.concern) }
-        let first = Violation.precedence.lazy.compactMap { code in shown.first { $0.code == code } }.first
-        guard let first else { return FleetError.unavailable }
+        guard let first = Violation.first(of: shown) else { return FleetError.unavailable }
         let near = concealed.contains(.resource) ? nil : near
         return FleetError.refused(
             first, all: shown, isWhole: concealed.isEmpty, nearest: near?.windows ?? [],

@@ -26,4 +26,14 @@ struct Violation: Equatable {
         .federationInactive, .memberInactive, .sharingDisabled, .policyForbids, .resourceUnavailable,
         .unitNotReturned, .windowConflict, .capacityExceeded, .lendingLimit, .borrowingLimit,
     ]
+
+    /// The one that names the refusal.
+    static func first(of violations: [Violation]) -> Violation? {
+        precedence.lazy.compactMap { code in violations.first { $0.code == code } }.first
+    }
+
+    /// The same, of a field by another name.
+    func renamed(_ field: String) -> Violation {
+        Violation(code: code, concern: concern, field: field, value: value, sentence: sentence, limit: limit)
+    }
 }

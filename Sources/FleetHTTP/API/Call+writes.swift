@@ -67,7 +67,7 @@ extension Call {
                 decision.standing = ledger.standing(of: context.principal, in: federation)
             }
             if case .allocation(let allocation)? = entity {
-                decision.leases = allocation.leases.sorted().compactMap { ledger.leases[$0] }
+                decision.leases = allocation.leases.compactMap { ledger.leases[$0] }
             }
             if case .quota(let quota)? = entity { decision.use = ledger.visibleUse(of: quota, context.principal) }
             return decision
@@ -179,7 +179,7 @@ extension Call {
         let events = try await stored { () throws(StoreError) in
             try await api.store.events(after: position - 1 - Int64(count), limit: count)
         }
-        return events.compactMap(\.entity.asLease).filter { $0.allocation == allocation.id }.sorted { $0.id < $1.id }
+        return events.compactMap(\.entity.asLease).filter { $0.allocation == allocation.id }
     }
 
     private func requireStillVisible(_ entity: Entity) async throws {

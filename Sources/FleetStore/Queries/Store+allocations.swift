@@ -9,7 +9,7 @@ package struct AllocationFilter: Sendable {
 }
 
 extension Store {
-    /// The allocation with the leases made for it, in the order of their ids.
+    /// The allocation with the leases made for it.
     package func allocation(_ id: Allocation.ID) async throws(StoreError) -> (Allocation, [Lease])? {
         let row = try await database.find(
             SQL("allocation.find", Tables.allocations.select + "WHERE allocation_id = \(id)")
