@@ -48,6 +48,12 @@ test-integration: ## Test the built program from outside
 	swift build --build-tests
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter IntegrationTests
 
+.PHONY: test-simulation
+test-simulation: ## Run two thousand simulated histories of the writer, with faults and restarts
+	@scripts/install-dependencies build
+	swift build --build-tests
+	FLEET_SIMULATION_SEEDS=2000 swift test --skip-build --filter SimulationTests
+
 .PHONY: test-load
 test-load: build ## Measure the release build under load; PROFILE=1 also says where the time goes
 	@scripts/install-dependencies load

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Quotas under any history of commands")
 struct QuotaPropertyTests {
-    private static let holding: Set<LeaseStatus> = [.pending, .granted, .active, .revoking]
+    private static let holding: Set<LeaseStatus> = [.pending, .granted, .active, .overdue, .revoking]
 
     @Test("Invariant 2: no step lends or borrows beyond a limit at any instant, nor deepens what is over it already")
     func limitsHold() {

@@ -2,7 +2,7 @@ import FleetDomain
 import FleetTestSupport
 import Testing
 
-@Suite("Isolation", .timeLimit(.minutes(5)))
+@Suite("Isolation", .timeLimit(.minutes(Effort.minutes(5))))
 struct IsolationTests {
     private static let phases = Int(Effort.seeds(1, slow: 4))
 

@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// A reader that may call a list at all gets from the database exactly what the pure view lets it see.
-@Suite("The store's predicates", .timeLimit(.minutes(5)))
+@Suite("The store's predicates", .timeLimit(.minutes(Effort.minutes(5))))
 struct PredicateTests {
     private static let seeds = Generator.seeds(Effort.seeds(8, slow: 60))
     private static let commands = 120

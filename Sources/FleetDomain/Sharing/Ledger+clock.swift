@@ -67,6 +67,9 @@ extension Ledger {
         _ = save(.sharingUpdated, lease, &context)
     }
 
+    /// Whether leases that an intent put up for ending are left.
+    package var hasIntents: Bool { !drain.isEmpty }
+
     /// Ends up to `limit` of the leases that an intent put up for ending.
     ///
     /// - Returns: false when more remain.

@@ -83,6 +83,7 @@ struct Writer {
     private mutating func recordTime() async -> Savepoint {
         while true {
             let start = ledger.savepoint
+            guard isTimeDue else { return start }
             var context = clockContext()
             // What fits goes with the commands; a full slice is committed by itself.
             if ledger.advance(&context) { return start }
@@ -98,6 +99,10 @@ struct Writer {
         }
     }
 
+    private var isTimeDue: Bool { ledger.nextDue.map { $0 <= now } ?? false }
+
+    /// Made only where there is something to record: ids then follow from what was done, and not from how often the
+    /// writer looked.
     private func clockContext() -> Context {
         Context(
             principal: Principal(subject: Event.clock, roles: []), now: now, requestID: Event.clock,
@@ -116,6 +121,7 @@ struct Writer {
     }
 
     private mutating func drain() {
+        guard ledger.hasIntents else { return }
         var context = clockContext()
         _ = ledger.drainLeases(&context)
     }
@@ -239,7 +245,7 @@ struct Writer {
 
     /// What time has made true, lease by lease; a lease that cannot be stored is set aside.
     private mutating func commitTimeOneByOne() async {
-        for _ in 0..<leaseSlice where ledger.nextDue.map({ $0 <= now }) ?? false {
+        for _ in 0..<leaseSlice where isTimeDue {
             let goesOn = await commitAlone { writer in
                 var context = writer.clockContext()
                 writer.ledger.advance(limit: 1, &context)
@@ -249,13 +255,12 @@ struct Writer {
     }
 
     private mutating func commitDrainOneByOne() async {
-        for _ in 0..<leaseSlice {
-            var isDone = true
+        for _ in 0..<leaseSlice where ledger.hasIntents {
             let goesOn = await commitAlone { writer in
                 var context = writer.clockContext()
-                isDone = writer.ledger.drainLeases(limit: 1, &context)
+                _ = writer.ledger.drainLeases(limit: 1, &context)
             }
-            guard goesOn, !isDone else { return }
+            guard goesOn else { return }
         }
     }
 

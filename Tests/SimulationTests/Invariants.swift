@@ -1,0 +1,89 @@
+import FleetDomain
+import Testing
+
+/// The invariants of DESIGN that can be read off the state before and after a step, written down again.
+struct Invariants {
+    let before: Ledger
+    let after: Ledger
+    let place: String
+
+    private static let holding: Set<LeaseStatus> = [.pending, .granted, .active, .overdue, .revoking]
+
+    func check() {
+        checkPromises()
+        checkQuotas()
+        checkTokens()
+        checkTransitions()
+        checkAllocations()
+    }
+
+    private func level(_ leases: [Lease], at instant: Timestamp) -> Int64 {
+        leases.filter { $0.startsAt <= instant && instant < $0.startsAt + $0.duration + $0.buffer }
+            .reduce(0) { $0 + $1.quantity }
+    }
+
+    /// 1: no unit is promised twice at once, no pool beyond its capacity.
+    private func checkPromises() {
+        for (key, leases) in Dictionary(grouping: after.leases.values, by: \.resourceKey) {
+            let capacity = after.resources[key]?.capacity ?? 0
+            for instant in leases.map(\.startsAt) {
+                #expect(level(leases, at: instant) <= capacity, "invariant 1: \(key), \(place)")
+            }
+        }
+    }
+
+    /// 2: nobody lends or borrows beyond a limit, save what was there before it was lowered.
+    private func checkQuotas() {
+        for quota in after.quotas.values {
+            for (isLender, limit) in [(true, quota.lendable), (false, quota.borrowingLimit ?? .max)] {
+                func counted(_ ledger: Ledger) -> [Lease] {
+                    ledger.leases.values.filter { lease in
+                        lease.source != lease.target && lease.resourceType == quota.key.type
+                            && lease.federation == quota.key.member.federation
+                            && (isLender ? lease.source : lease.target) == quota.key.member.fleet
+                    }
+                }
+                let (now, then) = (counted(after), counted(before))
+                for instant in now.map(\.startsAt) {
+                    let level = level(now, at: instant)
+                    #expect(
+                        level <= max(limit, self.level(then, at: instant)),
+                        "invariant 2: \(quota.key), \(place)")
+                }
+            }
+        }
+    }
+
+    /// 4: a token only rises.
+    private func checkTokens() {
+        for (key, resource) in after.resources {
+            #expect(resource.fencingToken >= before.resources[key]?.fencingToken ?? 0, "invariant 4: \(key), \(place)")
+        }
+        for (id, lease) in after.leases {
+            guard let earlier = before.leases[id]?.fencingToken else { continue }
+            #expect((lease.fencingToken ?? 0) >= earlier, "invariant 4: \(id), \(place)")
+        }
+    }
+
+    /// 6: what was final stays so, and nothing goes back.
+    private func checkTransitions() {
+        let rank: [LeaseStatus: Int] = [.pending: 0, .granted: 1, .active: 2, .overdue: 3, .revoking: 4]
+        for (id, lease) in after.leases {
+            guard let earlier = before.leases[id] else { continue }
+            #expect((rank[lease.status] ?? 9) >= (rank[earlier.status] ?? 9), "invariant 6: \(id), \(place)")
+            #expect(lease.version >= earlier.version, "invariant 6: \(id), \(place)")
+        }
+        for lease in after.leases.values { #expect(Self.holding.contains(lease.status), "invariant 6: \(place)") }
+    }
+
+    /// A live allocation has a live lease, and is pending exactly while one of them is.
+    private func checkAllocations() {
+        for allocation in after.allocations.values {
+            let leases = allocation.leases.compactMap { after.leases[$0] }
+            #expect(!leases.isEmpty, "allocation \(allocation.id), \(place)")
+            let isPending = leases.contains { $0.status == .pending }
+            #expect((allocation.status == .pending) == isPending, "allocation \(allocation.id), \(place)")
+            #expect(leases.allSatisfy { $0.allocation == allocation.id }, "\(place)")
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import FleetDomain
+import FleetTestSupport
+import Foundation
+import Testing
+
+/// Invariants 1, 2, 4, 6, 7, 10 and 15 of the whole service below HTTP. `FLEET_SEED` repeats one history.
+@Suite("A simulated service")
+struct SimulationTests {
+    private static let steps = 200
+    /// Set by `make test-simulation`; the usual run is a sample.
+    private static let seeds =
+        ProcessInfo.processInfo.environment["FLEET_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? 40
+    /// Histories that run beside one another; one processor each is what CI has.
+    private static let lanes: UInt64 = 2
+
+    @Test("keeps its invariants under random commands, faults and restarts", arguments: 0..<lanes)
+    func histories(lane: UInt64) async throws {
+        var (faults, restarts, replays) = (0, 0, 0)
+        for seed in Generator.seeds(Self.seeds) where seed % Self.lanes == lane {
+            let simulation = try await Simulation.run(seed: seed, steps: Self.steps)
+            faults += simulation.faults
+            restarts += simulation.restarts
+            replays += simulation.replays
+        }
+        guard Generator.seeds(2).count > 1 else { return }
+        print("simulation lane \(lane): \(faults) faults, \(restarts) restarts, \(replays) repeated keys")
+        #expect(faults > 10 && restarts > 10 && replays > 10)
+    }
+
+    @Test("does the same again from the same seed")
+    func exact() async throws {
+        let first = try await Simulation.run(seed: 4242, steps: 400)
+        let second = try await Simulation.run(seed: 4242, steps: 400)
+        #expect(first.ledger.differences(from: second.ledger).isEmpty)
+        #expect(first.ledger.position > 100)
+    }
+}
