@@ -75,7 +75,7 @@ struct AllocationTests {
             #expect(quota["borrowed"] == 0 && quota["lent"] == 0 && quota["in_use"] == 1)
             let refused = try await stage.allocate(["quantity": 1])
             refused.expect(409, code: "borrowing_limit")
-            #expect(refused.changes.map(\.field) == ["quota[borrower].borrowing_limit"])
+            #expect(refused.changes.map(\.field) == ["quota[borrower/vehicle].borrowing_limit"])
             #expect(refused.changes.map(\.value) == ["1"])
             _ = try await stage.setQuota("borrower", ["nominal": 1, "borrowing_limit": 1])
             let lent = try await stage.allocate(["quantity": 1])

@@ -39,7 +39,13 @@ struct PlanTests {
 
     @Test("without a capacity divides what the federation has free, as far as the caller may count it")
     func free() async throws {
-        try await SharingStage.run(level: "medium") { stage in
+        try await free("none", [2, 1])
+        // Where use is not seen, all of it counts as free.
+        try await free("medium", [3, 2])
+    }
+
+    private func free(_ level: String, _ granted: [JSON]) async throws {
+        try await SharingStage.run(level: level) { stage in
             try await stage.register("vans", ["capacity": 5])
             _ = try await stage.lease("vans", as: .both, ["quantity": 2], is: "active")
             let body: JSONObject = [
@@ -50,7 +56,7 @@ struct PlanTests {
                 ],
             ]
             let plan = try await stage.plan(body)
-            #expect(plan.rows("claims").map { $0["granted"]?.objectValue?["vehicle"] } == [2, 1])
+            #expect(plan.rows("claims").map { $0["granted"]?.objectValue?["vehicle"] } == granted)
         }
     }
 
@@ -81,6 +87,8 @@ struct PlanTests {
     func faults() async throws {
         try await SharingStage.run(level: "none") { stage in
             let claim: JSON = ["fleet_id": "borrower", "demand": ["cpu": 1]]
+            let kinds: [JSON] = (0...100).map { ["fleet_id": "x", "demand": .object(["t\($0)": 1])] }
+            let many = JSON.array(Array(repeating: claim, count: 101))
             let wrong: [(JSONObject, String)] = [
                 (["method": "lottery", "claims": [claim]], "/method"),
                 (["method": "max_min", "capacity": ["cpu": -1], "claims": [claim]], "/capacity/cpu"),
@@ -92,6 +100,10 @@ struct PlanTests {
                 ),
                 (["method": "drf", "capacity": ["c p": 1], "claims": [claim]], "/capacity/c p"),
                 (["method": "sequential", "claims": [claim]], "/federation_id"),
+                (["method": "drf", "capacity": [:], "claims": .array(kinds)], "/claims"),
+                (
+                    ["method": "sequential", "federation_id": .string(stage.federation), "claims": many], "/claims"
+                ),
             ]
             for (body, pointer) in wrong {
                 let reply = try await stage.send("POST", "/allocation-plans", body, as: .borrower)

@@ -35,6 +35,8 @@ package struct AllocationRequest: Sendable, Equatable {
 package enum AllocationLimits {
     /// Leases of one allocation: they are committed together, and a commit stays short.
     package static let leasesMax = 256
+    /// Searches of one what-if: each takes its turn on the writer's state, and writes wait meanwhile.
+    package static let plannedMax = 100
     /// Starts that are tried after the first.
     static let startsMax = 32
     /// Resources that are looked at for all starts after the first: the first is always looked at whole.

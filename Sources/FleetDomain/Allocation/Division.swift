@@ -5,6 +5,8 @@
 package struct Division: Sendable, Equatable {
     /// The most claims of one division; with `weightMax` it bounds the sums of the arithmetic.
     package static let claimsMax = 1000
+    /// All claims together: the work of a division grows with both.
+    package static let typesMax = 100
     package static let weightMax: Int64 = 1_000_000
     /// The most tasks that one claim gets, whatever fits.
     package static let tasksMax: Int64 = 1_000_000_000

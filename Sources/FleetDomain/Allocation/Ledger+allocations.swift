@@ -30,7 +30,11 @@ extension Ledger {
         let rules = ruleViolations(against: asked, federation, now: context.now)
         guard rules.isEmpty else { return refuse(asked, federation, breaking: rules, &context) }
         let search = search(for: asked, federation, now: context.now)
-        let first = firstStart(search, from: asked.earliest, to: asked.latest)
+        var first = firstStart(search, from: asked.earliest, to: asked.latest)
+        if !first.isFound, search.hasConcealed {
+            // A search is bounded. What the borrower may not know of must not use up the bounds.
+            first = firstStart(search.open, from: asked.earliest, to: asked.latest)
+        }
         if first.isFound {
             return give(first.attempt, from: first.start, asked, federation, step(of: first, asked), &context)
         }
@@ -102,7 +106,11 @@ extension Ledger {
                 asking: item.type, lasting: asked.request.duration, startsAt: asked.earliest, federation.policy,
                 now: now)
             where !violations.contains(violation) {
-                violations.append(violation)
+                guard let same = violations.firstIndex(where: { $0.field == violation.field }) else {
+                    violations.append(violation)
+                    continue
+                }
+                violations[same] = violations[same].joined(with: violation)
             }
         }
         return violations.map { $0.field == "starts_at" ? $0.renamed("earliest") : $0 }
@@ -220,7 +228,9 @@ extension Ledger {
             throw FleetError(.preconditionFailed, "The object is no longer the one that If-Match names.")
         }
         context.actingFleet = allocation.target
-        for lease in allocation.leases.compactMap({ leases[$0] }) {
+        for id in allocation.leases {
+            // Read anew each time: the end of one can be the beginning of the next.
+            guard let lease = leases[id] else { continue }
             switch lease.status {
             case .pending, .granted:
                 end(lease, .cancelled, .sharingCancelled, "cancelled_by_borrower", &context)
@@ -242,8 +252,8 @@ extension Ledger {
         guard let id = lease.allocation, lease.status == .rejected || lease.status == .expired,
             let allocation = allocations[id], !allocation.acceptsPart
         else { return }
-        for sibling in allocation.leases.compactMap({ leases[$0] })
-        where sibling.status == .pending || sibling.status == .granted {
+        for id in allocation.leases {
+            guard let sibling = leases[id], sibling.status == .pending || sibling.status == .granted else { continue }
             end(sibling, .cancelled, .sharingCancelled, "allocation_incomplete", &context)
         }
     }

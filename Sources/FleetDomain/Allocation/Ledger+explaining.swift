@@ -27,18 +27,18 @@ extension Ledger {
         let later = firstStart(search, from: asked.earliest, to: horizon)
         let atOnce = later.isFound ? attempt(search, at: asked.earliest) : later.attempt
         let shared = members[Member.Key(federation: federation.id, fleet: asked.request.target)]?.resourceSharing
-        let code = code(of: atOnce, limits, isFoundLater: later.isFound)
+        // Who does not share is not told whether others would have it.
+        let code =
+            shared == false && !later.isFound
+            ? ErrorCode.sharingDisabled : code(of: atOnce, limits, isFoundLater: later.isFound)
 
         var explanation = Explanation.refused(
-            code, [code.sentence(for: asked, missing: atOnce.missing)], limit: limits.first?.limit, tally: atOnce.tally)
+            code, [code.sentence(for: asked, missing: atOnce.missing)], limit: Violation.first(of: limits)?.limit,
+            tally: atOnce.tally)
         if !limits.isEmpty {
             explanation.counterfactual = Explanation.Counterfactual(lifting: limits)
         } else if later.isFound {
             explanation.counterfactual = .latest(later.start)
-        } else if shared == false, isFoundIfShared(asked, federation, now: context.now) {
-            explanation.code = ErrorCode.sharingDisabled.rawValue
-            explanation.constraint = Explanation.Constraint(code: ErrorCode.sharingDisabled.rawValue, limit: nil)
-            explanation.counterfactual = .sharing(asked.request.target)
         } else if asked.request.items.count == 1, atOnce.picks.quantity > 0 {
             explanation.counterfactual = .quantity(atOnce.picks.quantity)
         }
@@ -66,10 +66,10 @@ extension Ledger {
                 let found = quotaViolations(
                     of: request, type: type, in: search.federation.id, lending: lent,
                     borrowing: attempt.picks.borrowed(type), over: window)
-                violations += found.filter { $0.code == .lendingLimit }.map { $0.renamed($0.field.of(fleet)) }
+                violations += found.filter { $0.code == .lendingLimit }.map { $0.renamed($0.field.of(fleet, type)) }
                 borrowing = found.first { $0.code == .borrowingLimit } ?? borrowing
             }
-            if let borrowing { violations.append(borrowing.renamed(borrowing.field.of(search.target))) }
+            if let borrowing { violations.append(borrowing.renamed(borrowing.field.of(search.target, type))) }
         }
         return violations
     }
@@ -83,13 +83,6 @@ extension Ledger {
         ]
         let occurred = isFoundLater ? passing : Violation.precedence
         return occurred.first { attempt.tally.rejected[$0] != nil } ?? .capacityExceeded
-    }
-
-    private func isFoundIfShared(_ asked: AskedFor, _ federation: Federation, now: Timestamp) -> Bool {
-        let search = search(
-            for: asked.request.items, target: asked.request.target, in: federation, asked.request.duration, now: now,
-            onlyOwn: false)
-        return firstStart(search, from: asked.earliest, to: asked.latest).isFound
     }
 
     /// The next windows in which all of it can be given, one after the other.
@@ -158,6 +151,7 @@ extension ErrorCode {
         return switch self {
         case .lendingLimit: "what members may lend is used up; \(short) are missing"
         case .borrowingLimit: "what the fleet may borrow is used up; \(short) are missing"
+        case .sharingDisabled: "the fleet has resource_sharing off, and of its own \(short) are missing"
         case .resourceUnavailable: "nobody offers the fleet what it asks for; \(short) are missing"
         case .unitNotReturned: "earlier borrowers have not returned what is asked for; \(short) are missing"
         default: "too little is free in the windows that were asked for; \(short) are missing"
@@ -173,15 +167,11 @@ extension Explanation.Counterfactual {
     fileprivate static func quantity(_ quantity: Int64) -> Self {
         Self(changes: [("quantity", "\(quantity)")], sentence: "It is granted once quantity is \(quantity).")
     }
-
-    fileprivate static func sharing(_ fleet: Fleet.ID) -> Self {
-        Self(
-            changes: [("member.resource_sharing", "true")],
-            sentence: "It is granted once the fleet has resource_sharing on.")
-    }
 }
 
 extension String {
-    /// The field of a quota, with whose it is.
-    fileprivate func of(_ fleet: Fleet.ID) -> String { replacing("quota.", with: "quota[\(fleet)].") }
+    /// The field of a quota, with whose it is and of what.
+    fileprivate func of(_ fleet: Fleet.ID, _ type: ResourceType) -> String {
+        replacing("quota.", with: "quota[\(fleet)/\(type)].")
+    }
 }

@@ -33,7 +33,8 @@ extension Ledger {
         return outcomes
     }
 
-    /// What is free now of each type with the members of a federation whose resources the principal may count.
+    /// What is free now of each type with the members of a federation whose resources the principal may count. Where it
+    /// may count them and not see their use, all of them are free: else two plans would tell what is used.
     ///
     /// - Throws: `federation_not_found`.
     package func freeCapacity(
@@ -43,16 +44,17 @@ extension Ledger {
         let now = max(now, lastTime)
         var free: [ResourceType: Int64] = [:]
         for fleet in fleetsOfFederation[federation] ?? []
-        where members[Member.Key(federation: federation, fleet: fleet)]?.status == .active
-            && disclosure(of: fleet, to: principal) >= .counts
-        {
+        where members[Member.Key(federation: federation, fleet: fleet)]?.status == .active {
+            let disclosure = disclosure(of: fleet, to: principal)
+            guard disclosure >= .counts else { continue }
             for type in types {
                 for id in offers[OfferKey(fleet: fleet, type: type)]?.resources ?? [] {
                     guard let resource = resources[Resource.Key(fleet: fleet, resource: id)],
-                        resource.status == .available
+                        disclosure < .attributes ? resource.status != .retired : resource.status == .available
                     else { continue }
                     let window = Window(start: now, end: Timestamp(milliseconds: now.milliseconds + 1))
-                    free[type, default: 0] += max(0, resource.capacity - occupied(resource, over: window))
+                    let used = disclosure < .use ? 0 : occupied(resource, over: window)
+                    free[type, default: 0] += max(0, resource.capacity - used)
                 }
             }
         }

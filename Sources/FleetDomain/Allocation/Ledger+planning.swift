@@ -12,6 +12,9 @@ extension Ledger {
         /// For an explanation: as if no quota stood in the way.
         var ignoresQuotas = false
 
+        /// Whether there are any of whom the borrower learns nothing but what it is given.
+        var hasConcealed: Bool { lenders.contains { $0.contains(where: \.isConcealed) } }
+
         /// Without those of whom the borrower learns nothing but what it is given.
         var open: Search {
             var open = self
@@ -95,10 +98,13 @@ extension Ledger {
         }
         let window = Window(start: start, end: start + search.duration + resource.buffer)
         let taken = picks.taken(of: resource.key)
-        if start <= search.now, isHeldLate(resource.key), (possessed[resource.key] ?? 0) + taken >= resource.capacity {
-            return .failure(Shortage(code: .unitNotReturned))
-        }
         var room = resource.capacity - occupied(resource, over: window) - taken
+        if start <= search.now, isHeldLate(resource.key) {
+            // What is not back cannot be handed over, whatever the calendar says.
+            let present = resource.capacity - (possessed[resource.key] ?? 0) - taken
+            guard present > 0 else { return .failure(Shortage(code: .unitNotReturned)) }
+            room = min(room, present)
+        }
         guard room > 0 else {
             return .failure(Shortage(code: resource.isUnit ? .windowConflict : .capacityExceeded))
         }

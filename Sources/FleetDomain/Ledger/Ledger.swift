@@ -136,7 +136,8 @@ extension Ledger {
     private mutating func noteAllocation(of lease: Lease, at time: Timestamp) {
         guard let id = lease.allocation, var allocation = allocations[id] else { return }
         allocation.hasBegun = allocation.hasBegun || lease.status == .active
-        if [.rejected, .expired, .cancelled].contains(lease.status) { allocation.isPart = true }
+        let isGone = [.rejected, .expired, .cancelled, .revoked, .noShow].contains(lease.status)
+        allocation.isPart = allocation.isPart || isGone
         allocation.status = allocation.status(after: lease, live: allocation.leases.compactMap { leases[$0] })
         allocation.version += 1
         allocation.updatedAt = time

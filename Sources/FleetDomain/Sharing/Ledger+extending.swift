@@ -7,13 +7,14 @@ extension Ledger {
         guard let federation = federations[lease.federation], let resource = resources[lease.resourceKey] else {
             throw FleetError.unavailable
         }
+        try requireMeeting(of: lease, sides.source)
         let request = lease.request(lasting: duration)
         let violations =
             standingViolations(of: request, federation)
             + policyViolations(
                 asking: request.resourceType, of: resource.type, lasting: duration, startsAt: now, federation.policy,
                 now: now)
-            + offerViolations(of: request, resource, federation.policy)
+            + offerViolations(of: request, resource, federation.policy, isNamed: lease.allocation == nil)
             + extensionViolations(
                 of: lease, asking: request, lasting: min(duration, federation.policy.leaseDurationMax), resource)
         guard violations.isEmpty else {
@@ -55,9 +56,17 @@ extension Ledger {
             .window.start
     }
 
+    /// Towards a fleet that was sealed meanwhile nothing goes on but what was granted.
+    private func requireMeeting(of lease: Lease, _ isLender: Bool) throws(FleetError) {
+        guard lease.changesHands, isolation(between: lease.source, lease.target, in: lease.federation) == .sealed
+        else { return }
+        throw FleetError.notFound(.fleetNotFound, crossing: isLender ? lease.target : lease.source)
+    }
+
     /// A hold is granted only while its federation and both its fleets could still ask for it.
     func requireStanding(of lease: Lease, _ principal: Principal) throws(FleetError) {
         guard let federation = federations[lease.federation] else { throw FleetError.unavailable }
+        try requireMeeting(of: lease, principal.holds(.sharingManage, for: lease.source))
         let request = lease.request(lasting: lease.duration)
         let violations = standingViolations(of: request, federation)
         guard violations.isEmpty else {

@@ -182,10 +182,10 @@ extension Ledger {
 
     /// Whether the resource is on offer, as what the request takes it for.
     func offerViolations(
-        of request: SharingRequest, _ resource: Resource, _ policy: FederationPolicy
+        of request: SharingRequest, _ resource: Resource, _ policy: FederationPolicy, isNamed: Bool = true
     ) -> [Violation] {
         var violations: [Violation] = []
-        if resource.pooled {
+        if isNamed, resource.pooled {
             violations.append(
                 Violation(
                     code: .resourceUnavailable, concern: .resource, field: "resource.pooled", value: "false",

@@ -32,6 +32,16 @@ struct Violation: Equatable {
         precedence.lazy.compactMap { code in violations.first { $0.code == code } }.first
     }
 
+    /// Both, where they are lifted by the same field: with all the values that it needs.
+    func joined(with other: Violation) -> Violation {
+        var values: [String] = []
+        for value in [value, other.value].compactMap({ $0 }) where !values.contains(value) { values.append(value) }
+        return Violation(
+            code: code, concern: concern, field: field,
+            value: value == nil || other.value == nil ? nil : values.joined(separator: ", "),
+            sentence: "\(sentence); \(other.sentence)", limit: limit)
+    }
+
     /// The same, of a field by another name.
     func renamed(_ field: String) -> Violation {
         Violation(code: code, concern: concern, field: field, value: value, sentence: sentence, limit: limit)

@@ -16,7 +16,8 @@ enum PlanRoutes {
     private static let claim = Schema.object([
         Schema.Field("fleet_id", .name, required: true),
         Schema.Field(
-            "demand", .attributes(atMost: 100), required: true, "By type: in all for max_min, for each task for drf."),
+            "demand", .attributes(atMost: Division.typesMax), required: true,
+            "By type: in all for max_min, for each task for drf."),
         Schema.Field("weight", .integer(1...Division.weightMax)),
         Schema.Field("tasks_max", .integer(0...Division.tasksMax), "For drf."),
         Schema.Field("duration", .integer(1...31_536_000), "For sequential; an hour, when absent."),
@@ -27,7 +28,7 @@ enum PlanRoutes {
     static let plan = Schema.object([
         Schema.Field("method", .choice(Method.self), required: true),
         Schema.Field("federation_id", .uuid, "Whose free capacity is divided, where none is given."),
-        Schema.Field("capacity", .attributes(atMost: 100), "By type."),
+        Schema.Field("capacity", .attributes(atMost: Division.typesMax), "By type."),
         Schema.Field("claims", .array(claim, atMost: Division.claimsMax), required: true),
         Schema.Field(
             "indivisible", .boolean,
@@ -64,6 +65,10 @@ enum PlanRoutes {
                     fleet: try claim.requiredName("fleet_id"),
                     demand: try amounts(claim["demand"], "/claims/\(index)/demand") ?? [:],
                     weight: claim.integer("weight") ?? 1, tasksMax: claim.integer("tasks_max") ?? Division.tasksMax))
+        }
+        let types = claims.reduce(into: Set<ResourceType>()) { $0.formUnion($1.demand.keys) }
+        guard types.count <= Division.typesMax else {
+            throw FleetError.invalid("/claims", "too_many", "name more than \(Division.typesMax) types together")
         }
         return claims
     }
@@ -154,6 +159,7 @@ enum PlanRoutes {
         of body: JSONObject, in federation: Federation.ID
     ) throws(FleetError) -> [AllocationRequest] {
         var requests: [AllocationRequest] = []
+        var itemsLeft = AllocationLimits.plannedMax
         for (index, json) in (body["claims"]?.arrayValue ?? []).enumerated() {
             let claim = json.objectValue ?? JSONObject()
             var items: [AllocationItem] = []
@@ -165,6 +171,11 @@ enum PlanRoutes {
                         "/claims/\(index)/demand/\(member.key.prefix(64))", "out_of_range", "is no whole number")
                 }
                 if quantity > 0 { items.append(AllocationItem(type: type, quantity: quantity)) }
+            }
+            itemsLeft -= items.count
+            guard itemsLeft >= 0 else {
+                throw FleetError.invalid(
+                    "/claims", "too_many", "name more than \(AllocationLimits.plannedMax) types in sequence")
             }
             guard !items.isEmpty else {
                 throw FleetError.invalid("/claims/\(index)/demand", "too_few", "asks for nothing")

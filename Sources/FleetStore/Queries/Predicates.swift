@@ -65,6 +65,15 @@ extension Principal {
             """
     }
 
+    /// Of those, the leases of which it may know the resource: the engine's choice is the lender's until it approves.
+    var seesResourceOfLease: SQL.Fragment {
+        if holdsEverywhere(.sharingRead) { return "1 = 1" }
+        return """
+            (s.allocation_id IS NULL OR s.was_approved = 1 \
+            OR s.source_fleet_id IN \(list: fleets(under: .sharingRead)))
+            """
+    }
+
     /// Allocations, under the alias `a`, that it may see.
     var seesAllocation: SQL.Fragment {
         if holdsEverywhere(.sharingRead) { return "1 = 1" }

@@ -31,7 +31,10 @@ extension Store {
         }
         if let status = filter.status { conditions.append("s.status = \(status.rawValue)") }
         if let type = filter.resourceType { conditions.append("s.resource_type = \(type)") }
-        if let resource = filter.resource { conditions.append("s.resource_id = \(resource)") }
+        if let resource = filter.resource {
+            conditions.append("s.resource_id = \(resource)")
+            conditions.append(reader.seesResourceOfLease)
+        }
         if let from = filter.from { conditions.append("s.ends_at > \(from)") }
         if let to = filter.to { conditions.append("s.starts_at < \(to)") }
         if let after { conditions.append("s.sharing_id > \(after)") }
