@@ -71,11 +71,11 @@ bench: ## Measure the engine alone, and compare how it divides with what others 
 	.build/bench-venv/bin/python3 scripts/bench/compare-division.py
 
 .PHONY: test-slow
-test-slow: ## Run every test, the slow ones too
+test-slow: ## Run every test, the slow ones too, one after the other
 	@scripts/install-dependencies build
 	@scripts/install-dependencies test
 	swift build --build-tests
-	$(WITH_TEST_TOOLS) FLEET_SLOW=1 swift test --skip-build
+	$(WITH_TEST_TOOLS) FLEET_SLOW=1 swift test --skip-build --no-parallel # beside the slow ones, tests of time limits fail
 
 .PHONY: format
 format: ## Format the sources in place
