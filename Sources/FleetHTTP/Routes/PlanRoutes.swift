@@ -66,11 +66,14 @@ enum PlanRoutes {
                     demand: try amounts(claim["demand"], "/claims/\(index)/demand") ?? [:],
                     weight: claim.integer("weight") ?? 1, tasksMax: claim.integer("tasks_max") ?? Division.tasksMax))
         }
-        let types = claims.reduce(into: Set<ResourceType>()) { $0.formUnion($1.demand.keys) }
-        guard types.count <= Division.typesMax else {
+        guard types(of: claims).count <= Division.typesMax else {
             throw FleetError.invalid("/claims", "too_many", "name more than \(Division.typesMax) types together")
         }
         return claims
+    }
+
+    private static func types(of claims: [Division.Claim]) -> Set<ResourceType> {
+        claims.reduce(into: []) { $0.formUnion($1.demand.keys) }
     }
 
     private static func amounts(_ json: JSON?, _ place: String) throws(FleetError) -> [ResourceType: Amount]? {
@@ -101,7 +104,7 @@ enum PlanRoutes {
         guard let federation: Federation.ID = body.id("federation_id") else {
             throw FleetError.invalid("/capacity", "required", "is missing, and no federation is named")
         }
-        let types = claims.reduce(into: Set<ResourceType>()) { $0.formUnion($1.demand.keys) }
+        let types = types(of: claims)
         let principal = call.principal
         let now = call.api.environment.now()
         let free = try await call.api.orchestrator.inspect { ledger in
@@ -137,14 +140,7 @@ enum PlanRoutes {
         return try write(call) { writer in
             for outcome in outcomes {
                 writer.beginObject()
-                writer.field("fleet_id", outcome.fleet.description)
-                writer.key("granted")
-                writer.beginObject()
-                for (type, quantity) in outcome.granted.sorted(by: { $0.key < $1.key }) {
-                    writer.key(string: type.description)
-                    writer.value(quantity)
-                }
-                writer.endObject()
+                write(outcome.granted.mapValues(JSON.integer), to: outcome.fleet, &writer)
                 writer.field("share", outcome.share)
                 writer.key("explanation")
                 outcome.explanation.write(to: &writer)
@@ -195,14 +191,7 @@ enum PlanRoutes {
         try write(call) { writer in
             for portion in division.portions {
                 writer.beginObject()
-                writer.field("fleet_id", portion.fleet.description)
-                writer.key("granted")
-                writer.beginObject()
-                for (type, amount) in portion.granted.sorted(by: { $0.key < $1.key }) {
-                    writer.key(string: type.description)
-                    writer.value(amount.json)
-                }
-                writer.endObject()
+                write(portion.granted.mapValues(\.json), to: portion.fleet, &writer)
                 writer.field("tasks", portion.tasks?.json)
                 writer.field("share", portion.share.value)
                 writer.endObject()
@@ -210,6 +199,18 @@ enum PlanRoutes {
         } order: {
             division.order
         }
+    }
+
+    /// Who is granted how much, by type; the members with which every claim's answer begins.
+    private static func write(_ granted: [ResourceType: JSON], to fleet: Fleet.ID, _ writer: inout JSONWriter) {
+        writer.field("fleet_id", fleet.description)
+        writer.key("granted")
+        writer.beginObject()
+        for (type, amount) in granted.sorted(by: { $0.key < $1.key }) {
+            writer.key(string: type.description)
+            writer.value(amount)
+        }
+        writer.endObject()
     }
 
     private static func write(
