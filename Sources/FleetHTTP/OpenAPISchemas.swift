@@ -102,7 +102,7 @@ enum OpenAPISchemas {
                 ("target_fleet_id", .name, true), ("resource_type", .name, true),
                 ("resource_id", .nullable(.name), true),
                 ("quantity", quantity, true), ("starts_at", .timestamp, true), ("duration", quantity, true),
-                ("ends_at", .timestamp, true), ("ended_at", .timestamp, false),
+                ("ends_at", .timestamp, true), ("activated_at", .timestamp, false), ("ended_at", .timestamp, false),
                 ("priority", .choice(Priority.self), true), ("purpose", text, false), ("reason", text, false),
                 ("status", .choice(LeaseStatus.self), true), ("requested_by", .choice(LeaseSide.self), true),
                 ("status_reason", text, false),

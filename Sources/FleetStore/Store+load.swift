@@ -16,11 +16,11 @@ extension Store {
         try await load(Tables.balances, Entity.balance, into: &ledger)
         try await load(
             Tables.allocations, Entity.allocation, into: &ledger,
-            where: "WHERE status IN ('granted', 'partial', 'pending')")
+            where: "WHERE status IN \(list: AllocationStatus.allCases.filter { !$0.isFinal }.map(\.rawValue))")
         try await load(Tables.keys, Entity.apiKey, into: &ledger)
         try await load(
             Tables.leases, Entity.lease, into: &ledger,
-            where: "WHERE status IN ('pending', 'granted', 'active', 'revoking', 'overdue')")
+            where: "WHERE status IN \(list: LeaseStatus.allCases.filter { !$0.isFinal }.map(\.rawValue))")
         ledger.resumeDrains()
         return ledger
     }

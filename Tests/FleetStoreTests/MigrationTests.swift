@@ -11,12 +11,12 @@ struct MigrationTests {
     @Test("A fresh database takes every step once")
     func idempotent() async throws {
         let store = Store(database: try await SQLiteDatabase.openInMemory())
-        #expect(try await store.migrate(now: now).map(\.version) == [1, 2, 3])
+        #expect(try await store.migrate(now: now).map(\.version) == [1, 2, 3, 4])
         #expect(try await store.migrate(now: now + 60).isEmpty)
         try await store.requireCurrentSchema()
         let rows = try await store.database.read(
             SQL("test.steps", "SELECT version, applied_at FROM fleet_schema_migrations"))
-        #expect(rows == [1, 2, 3].map { SQLRow([.integer($0), .integer(now.milliseconds)]) })
+        #expect(rows == [1, 2, 3, 4].map { SQLRow([.integer($0), .integer(now.milliseconds)]) })
         await store.database.close()
     }
 
@@ -25,7 +25,7 @@ struct MigrationTests {
         let file = try ScratchFile()
         let first = Store(database: try await file.open())
         try await first.migrate(now: now)
-        let kept = try await first.setting("kept") { [1, 2, 3] }
+        let kept = try await first.setting("kept") { [1, 2, 3, 4] }
         await first.database.close()
 
         let second = Store(database: try await file.open())
@@ -33,6 +33,52 @@ struct MigrationTests {
         try await second.requireCurrentSchema()
         #expect(try await second.setting("kept") { [9] } == kept)
         await second.database.close()
+    }
+
+    @Test("What an earlier schema holds is kept by the step that adds the queue, with its guards")
+    func queueStep() async throws {
+        let store = Store(database: try await SQLiteDatabase.openInMemory())
+        try await store.migrate(now: now, upTo: 3)
+        let lease = SQL(
+            "test.lease",
+            """
+            INSERT INTO resource_sharing (sharing_id, federation_id, source_fleet_id, target_fleet_id, resource_type, \
+            resource_id, quantity, starts_at, duration, ends_at, priority, status, requested_by, awaiting_return, \
+            handover, buffer_seconds, is_unit, no_show_after_seconds, acknowledge_within_seconds, version, created_at, \
+            updated_at) VALUES (x'07', x'01', 'a', 'b', 't', 'r', 1, 5000, 1, 6000, 'low', 'granted', 'target', 0, \
+            'automatic', 0, 1, 0, 0, 1, 0, 0)
+            """)
+        try await store.database.commit([
+            lease,
+            SQL(
+                "test.allocation",
+                """
+                INSERT INTO allocations (allocation_id, federation_id, target_fleet_id, items, duration, earliest, latest, \
+                priority, accepts_part, status, lease_ids, is_part, has_begun, explanation, version, created_at, updated_at) \
+                VALUES (x'08', x'01', 'b', '[]', 1, 0, 0, 'low', 0, 'ended', '[]', 0, 1, '{}', 1, 0, 0)
+                """),
+        ])
+        #expect(try await store.migrate(now: now).map(\.version) == [4])
+        let kept = try await store.database.read(
+            SQL(
+                "test.kept",
+                """
+                SELECT s.starts_at, s.was_approved, s.preemptions, s.activated_at, a.has_begun, a.preemptions, a.waiting \
+                FROM resource_sharing AS s, allocations AS a
+                """))
+        #expect(
+            kept == [SQLRow([.integer(5000), .integer(1), .integer(0), .null, .integer(1), .integer(0), .null])])
+        let overlapping = SQL(
+            "test.overlapping",
+            """
+            INSERT INTO resource_sharing SELECT x'09', federation_id, source_fleet_id, target_fleet_id, resource_type, \
+            resource_id, quantity, 5500, duration, 6500, activated_at, ended_at, priority, purpose, reason, status, \
+            requested_by, status_reason, awaiting_return, fencing_token, handover, buffer_seconds, is_unit, \
+            no_show_after_seconds, acknowledge_within_seconds, deadline, ready_at, allocation_id, was_approved, \
+            preemptions, version, created_at, updated_at FROM resource_sharing
+            """)
+        await #expect(throws: StoreError.self) { try await store.database.commit([overlapping]) }
+        await store.database.close()
     }
 
     @Test("The five tables of the origin are there under their names")
@@ -51,7 +97,7 @@ struct MigrationTests {
     @Test("A database that nobody migrated is behind, and nothing is written to it")
     func behind() async throws {
         let store = Store(database: try await SQLiteDatabase.openInMemory())
-        await #expect(throws: SchemaError.behind(found: 0, known: 3)) { try await store.requireCurrentSchema() }
+        await #expect(throws: SchemaError.behind(found: 0, known: 4)) { try await store.requireCurrentSchema() }
         #expect(try await tables(of: store) == [])
         await store.database.close()
     }
@@ -63,8 +109,8 @@ struct MigrationTests {
             SQL("test.newer", "INSERT INTO fleet_schema_migrations VALUES (99, 'of the future', 0)")
         ])
         let before = try await tables(of: store)
-        await #expect(throws: SchemaError.newer(found: 99, known: 3)) { try await store.migrate(now: now) }
-        await #expect(throws: SchemaError.newer(found: 99, known: 3)) { try await store.requireCurrentSchema() }
+        await #expect(throws: SchemaError.newer(found: 99, known: 4)) { try await store.migrate(now: now) }
+        await #expect(throws: SchemaError.newer(found: 99, known: 4)) { try await store.requireCurrentSchema() }
         #expect(try await tables(of: store) == before)
         await store.database.close()
     }
@@ -89,7 +135,7 @@ struct MigrationTests {
         await #expect(throws: StoreError.self) { try await store.migrate(now: now) }
         #expect(try await tables(of: store) == [])
         try await inner.commit([SQL("test.view", "DROP VIEW api_keys")])
-        #expect(try await store.migrate(now: now).map(\.version) == [1, 2, 3])
+        #expect(try await store.migrate(now: now).map(\.version) == [1, 2, 3, 4])
         await database.close()
     }
 

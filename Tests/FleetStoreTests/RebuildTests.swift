@@ -127,8 +127,9 @@ struct RebuildTests {
                 "test.tamper",
                 """
                 INSERT INTO allocations (allocation_id, federation_id, target_fleet_id, items, duration, earliest, latest, \
-                priority, accepts_part, status, lease_ids, is_part, has_begun, explanation, version, created_at, \
-                updated_at) VALUES (x'00', x'01', 'forged', '[]', 1, 0, 0, 'low', 0, 'ended', '[]', 0, 0, '{}', 1, 0, 0)
+                priority, accepts_part, status, lease_ids, is_part, has_begun, preemptions, explanation, version, \
+                created_at, updated_at) \
+                VALUES (x'00', x'01', 'forged', '[]', 1, 0, 0, 'low', 0, 'ended', '[]', 0, 0, 0, '{}', 1, 0, 0)
                 """)
         ),
         (

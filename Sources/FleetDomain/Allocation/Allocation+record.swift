@@ -4,8 +4,8 @@ extension Allocation: Record {
     package static var fields: [StaticString] {
         [
             "allocation_id", "federation_id", "target_fleet_id", "items", "duration", "earliest", "latest", "priority",
-            "accepts_part", "purpose", "reason", "status", "lease_ids", "is_part", "has_begun", "explanation",
-            "version", "created_at", "updated_at",
+            "accepts_part", "purpose", "reason", "status", "lease_ids", "is_part", "has_begun", "waiting",
+            "preemptions", "explanation", "version", "created_at", "updated_at",
         ]
     }
 
@@ -14,7 +14,8 @@ extension Allocation: Record {
             .id(id), .id(federation), .name(target), .json(.array(items.map(\.json))), .integer(duration),
             .time(earliest), .time(latest), .choice(priority), .bool(acceptsPart), .text(purpose), .text(reason),
             .choice(status), .json(.array(leases.map { .string($0.description) })), .bool(isPart), .bool(hasBegun),
-            .json(explanation.text), .integer(version), .time(createdAt), .time(updatedAt),
+            waiting.map { .json($0.json) } ?? .null, .integer(preemptions), .json(explanation.text), .integer(version),
+            .time(createdAt), .time(updatedAt),
         ]
     }
 
@@ -34,11 +35,35 @@ extension Allocation: Record {
         leases = try reader.json().strings(Lease.ID.init) ?? []
         isPart = try reader.bool()
         hasBegun = try reader.bool()
+        waiting = try reader.optionalJSON().flatMap(Waiting.init(json:))
+        preemptions = try reader.optionalInteger() ?? 0
         guard let explanation = Explanation(json: try reader.json()) else { throw RecordError(field: "explanation") }
         self.explanation = explanation
         version = try reader.integer()
         createdAt = try reader.time()
         updatedAt = try reader.time()
+    }
+}
+
+extension Waiting {
+    var json: JSON {
+        .object([
+            "items": .array(items.map(\.json)), "duration": .integer(duration),
+            "earliest": .integer(earliest.milliseconds),
+            "latest": latest.map { .integer($0.milliseconds) } ?? .null, "until": .integer(until.milliseconds),
+        ])
+    }
+
+    init?(json: JSON) {
+        guard let object = json.objectValue, let items = object["items"]?.arrayValue,
+            let duration = object["duration"]?.integerValue, let earliest = object["earliest"]?.integerValue,
+            let until = object["until"]?.integerValue
+        else { return nil }
+        self.init(
+            items: items.compactMap(AllocationItem.init(json:)), duration: duration,
+            earliest: Timestamp(milliseconds: earliest),
+            latest: object["latest"]?.integerValue.map(Timestamp.init(milliseconds:)),
+            until: Timestamp(milliseconds: until))
     }
 }
 

@@ -22,16 +22,32 @@ package struct Allocation: Sendable, Equatable {
     package let reason: String?
     package var status: AllocationStatus
     /// Made for it; some may have ended.
-    package let leases: [Lease.ID]
+    package var leases: [Lease.ID]
     /// Whether less was given than asked for.
     package var isPart: Bool
     /// Whether any of its leases ever began.
     package var hasBegun: Bool
-    package let explanation: Explanation
+    /// What it still waits for in the queue.
+    package var waiting: Waiting?
+    /// How often a stronger request has taken a lease of it away.
+    package var preemptions: Int64
+    package var explanation: Explanation
     /// Counts its own changes and those of its leases.
     package var version: Int64
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
+}
+
+/// What an allocation waits for in the queue.
+package struct Waiting: Sendable, Equatable {
+    package var items: [AllocationItem]
+    package var duration: Seconds
+    /// The first start that will do; it moves on with the time.
+    package var earliest: Timestamp
+    /// The last start that will do; nil takes whatever start comes, and then the first at which all is free.
+    package var latest: Timestamp?
+    /// When it lapses.
+    package var until: Timestamp
 }
 
 /// A quantity of one type, of resources that have certain attributes.
@@ -54,13 +70,15 @@ package enum AllocationStatus: String, Sendable, CaseIterable {
     case partial
     /// Held until owners approve.
     case pending
+    /// Waiting until it can be given.
+    case queued
     case refused, cancelled, expired
     /// Its leases are over.
     case ended
 
     package var isFinal: Bool {
         switch self {
-        case .granted, .partial, .pending: false
+        case .granted, .partial, .pending, .queued: false
         case .refused, .cancelled, .expired, .ended: true
         }
     }
@@ -131,6 +149,7 @@ extension Allocation {
     func status(after lease: Lease, live: [Lease]) -> AllocationStatus {
         if live.contains(where: { $0.status == .pending }) { return .pending }
         if !live.isEmpty { return isPart ? .partial : .granted }
+        if waiting != nil { return .queued }
         if hasBegun { return .ended }
         return lease.status == .expired ? .expired : .cancelled
     }

@@ -77,9 +77,9 @@ extension Lease {
     /// What it takes of its lender, in unit-seconds: what is promised, or once it has ended what was used.
     var unitSeconds: Int64 {
         switch status {
-        case .pending, .rejected, .expired, .cancelled, .noShow: 0
-        case .granted, .active, .overdue, .revoking: quantity * duration
-        case .completed, .revoked: quantity * max(0, (endedAt ?? endsAt).seconds(since: startsAt))
+        case .queued, .pending, .rejected, .expired, .cancelled, .noShow: 0
+        case .granted, .active, .overdue, .revoking, .preempting: quantity * duration
+        case .completed, .revoked, .preempted: quantity * max(0, (endedAt ?? endsAt).seconds(since: startsAt))
         }
     }
 

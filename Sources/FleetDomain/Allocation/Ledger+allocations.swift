@@ -188,7 +188,8 @@ extension Ledger {
             duration: request.duration, earliest: asked.earliest, latest: asked.latest, priority: request.priority,
             acceptsPart: request.acceptsPart, purpose: request.purpose, reason: request.reason, status: status,
             leases: leases.map(\.id), isPart: status == .partial, hasBegun: leases.contains { $0.status == .active },
-            explanation: explanation, version: 1, createdAt: context.now, updatedAt: context.now)
+            waiting: nil, preemptions: 0, explanation: explanation, version: 1, createdAt: context.now,
+            updatedAt: context.now)
         record(.allocationDecided, .allocation(allocation), &context)
         return .allocation(allocation)
     }

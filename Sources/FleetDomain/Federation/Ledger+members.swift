@@ -255,10 +255,10 @@ package struct Obligation: Sendable, Equatable {
         self.lease = lease.id
         fleet = lease.target
         switch lease.status {
-        case .revoking: action = .acknowledge
+        case .revoking, .preempting: action = .acknowledge
         case .active, .overdue: action = .return
         default: action = .cancel
         }
-        due = lease.status == .revoking ? lease.deadline : lease.endsAt
+        due = action == .acknowledge ? lease.deadline : lease.endsAt
     }
 }

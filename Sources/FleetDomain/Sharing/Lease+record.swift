@@ -2,11 +2,12 @@ extension Lease: Record {
     package static var fields: [StaticString] {
         [
             "sharing_id", "federation_id", "source_fleet_id", "target_fleet_id", "resource_type", "resource_id",
-            "quantity", "starts_at", "duration", "ends_at", "ended_at", "priority", "purpose", "reason", "status",
+            "quantity", "starts_at", "duration", "ends_at", "activated_at", "ended_at", "priority", "purpose", "reason",
+            "status",
             "requested_by", "status_reason", "awaiting_return", "fencing_token", "handover", "buffer_seconds",
             "is_unit",
             "no_show_after_seconds", "acknowledge_within_seconds", "deadline", "ready_at", "allocation_id",
-            "was_approved", "version", "created_at",
+            "was_approved", "preemptions", "version", "created_at",
             "updated_at",
         ]
     }
@@ -14,12 +15,13 @@ extension Lease: Record {
     package var values: [FieldValue] {
         [
             .id(id), .id(federation), .name(source), .name(target), .name(resourceType), .name(resource),
-            .integer(quantity), .time(startsAt), .integer(duration), .time(endsAt), .time(endedAt), .choice(priority),
+            .integer(quantity), .time(startsAt), .integer(duration), .time(endsAt),
+            .time(activatedAt), .time(endedAt), .choice(priority),
             .text(purpose), .text(reason), .choice(status), .choice(requestedBy), .text(statusReason),
             .bool(awaitingReturn),
             .integer(fencingToken), .choice(handover), .integer(buffer), .bool(isUnit), .integer(noShowAfter),
             .integer(acknowledgeWithin), .time(deadline), .time(readyAt), .id(allocation),
-            .bool(wasApproved), .integer(version), .time(createdAt),
+            .bool(wasApproved), .integer(preemptions), .integer(version), .time(createdAt),
             .time(updatedAt),
         ]
     }
@@ -36,6 +38,7 @@ extension Lease: Record {
         duration = try reader.integer()
         // `ends_at` is stored for queries; it follows from the two before it.
         _ = try reader.time()
+        activatedAt = try reader.optionalTime()
         endedAt = try reader.optionalTime()
         priority = try reader.choice()
         purpose = try reader.optionalText()
@@ -55,6 +58,7 @@ extension Lease: Record {
         allocation = try reader.optionalID()
         // Leases of before were asked for by name, so that there was nothing to keep back.
         wasApproved = try reader.optionalInteger() != 0
+        preemptions = try reader.optionalInteger() ?? 0
         version = try reader.integer()
         createdAt = try reader.time()
         updatedAt = try reader.time()

@@ -9,8 +9,11 @@ package struct Lease: Sendable, Equatable {
     package let resourceType: ResourceType
     package let resource: Resource.ID
     package let quantity: Int64
-    package let startsAt: Timestamp
+    /// When it begins; of one that is queued, the first start that will do.
+    package var startsAt: Timestamp
     package var duration: Seconds
+    /// When the borrower got it in its hands, once it has.
+    package var activatedAt: Timestamp?
     /// When it really ended, once it has.
     package var endedAt: Timestamp?
     package var priority: Priority
@@ -32,7 +35,8 @@ package struct Lease: Sendable, Equatable {
     package let isUnit: Bool
     package let noShowAfter: Seconds
     package let acknowledgeWithin: Seconds
-    /// While `pending`: when the request lapses. While `revoking`: when the owner may report the new fence.
+    /// While `pending` or `queued`: when the request lapses. While `revoking` or `preempting`: when the owner may
+    /// report the new fence.
     package var deadline: Timestamp?
     /// When it could first begin, if that was after `startsAt`: a late holder handed back, or the owner approved.
     package var readyAt: Timestamp?
@@ -40,6 +44,8 @@ package struct Lease: Sendable, Equatable {
     package var allocation: Allocation.ID?
     /// Whether its owner has agreed to it: until then, whoever did not name the resource is not told which it is.
     package var wasApproved: Bool
+    /// How often a stronger request has taken away what this one asked for.
+    package let preemptions: Int64
     package var version: Int64
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
@@ -66,18 +72,20 @@ package enum LeaseSide: String, Sendable, CaseIterable {
 }
 
 package enum LeaseStatus: String, Sendable, CaseIterable {
-    case pending, granted, active, overdue, revoking
-    case completed, rejected, expired, cancelled, revoked
+    case queued, pending, granted, active, overdue, revoking, preempting
+    case completed, rejected, expired, cancelled, revoked, preempted
     case noShow = "no_show"
 
     package func canBecome(_ next: LeaseStatus) -> Bool {
         switch (self, next) {
-        case (.pending, .granted), (.pending, .active), (.pending, .rejected), (.pending, .expired),
+        case (.queued, .pending), (.queued, .granted), (.queued, .active), (.queued, .expired), (.queued, .cancelled),
+            (.pending, .granted), (.pending, .active), (.pending, .rejected), (.pending, .expired),
             (.pending, .cancelled),
-            (.granted, .active), (.granted, .cancelled), (.granted, .revoked), (.granted, .noShow),
-            (.active, .completed), (.active, .revoking), (.active, .overdue),
+            (.granted, .active), (.granted, .cancelled), (.granted, .revoked), (.granted, .preempted),
+            (.granted, .noShow),
+            (.active, .completed), (.active, .revoking), (.active, .preempting), (.active, .overdue),
             (.overdue, .completed), (.overdue, .revoking),
-            (.revoking, .revoked):
+            (.revoking, .revoked), (.preempting, .preempted):
             true
         default: false
         }
@@ -85,19 +93,19 @@ package enum LeaseStatus: String, Sendable, CaseIterable {
 
     package var isFinal: Bool {
         switch self {
-        case .completed, .rejected, .expired, .cancelled, .revoked, .noShow: true
-        case .pending, .granted, .active, .overdue, .revoking: false
+        case .completed, .rejected, .expired, .cancelled, .revoked, .preempted, .noShow: true
+        case .queued, .pending, .granted, .active, .overdue, .revoking, .preempting: false
         }
     }
 
     /// Whether its window, with the buffer behind it, is promised to it: of one that is overdue the window is past,
-    /// and the buffer is not.
-    package var holdsWindow: Bool { !isFinal }
+    /// and the buffer is not; of one that is preempted it is promised to the claimant at once.
+    package var holdsWindow: Bool { !isFinal && self != .queued && self != .preempting }
 
     /// Whether the borrower has the thing in its hands.
     package var possesses: Bool {
         switch self {
-        case .active, .overdue, .revoking: true
+        case .active, .overdue, .revoking, .preempting: true
         default: false
         }
     }
@@ -109,6 +117,7 @@ extension Lease {
     /// With the status this is a pure function of the lease: the clock only records what is already true.
     package var nextDue: Timestamp? {
         switch status {
+        case .queued: deadline
         case .pending: min(deadline ?? endsAt, endsAt)
         case .granted:
             if awaitingReturn {
@@ -117,7 +126,9 @@ extension Lease {
                 handover == .automatic ? max(startsAt, readyAt ?? startsAt) : noShowDue
             }
         case .active: endsAt
-        case .overdue, .revoking, .completed, .rejected, .expired, .cancelled, .revoked, .noShow: nil
+        case .overdue, .revoking, .preempting, .completed, .rejected, .expired, .cancelled, .revoked, .preempted,
+            .noShow:
+            nil
         }
     }
 

@@ -26,11 +26,14 @@ extension Ledger {
 
     private mutating func elapse(_ lease: Lease, _ context: inout Context) {
         switch lease.status {
+        case .queued: end(lease, .expired, .sharingExpired, "waited_too_long", &context)
         case .pending: end(lease, .expired, .sharingExpired, "not_approved_in_time", &context)
         case .granted: elapseGranted(lease, &context)
         case .active where lease.handover == .automatic: end(lease, .completed, .sharingCompleted, nil, &context)
         case .active: keepLate(lease, &context)
-        case .overdue, .revoking, .completed, .rejected, .expired, .cancelled, .revoked, .noShow: break
+        case .overdue, .revoking, .preempting, .completed, .rejected, .expired, .cancelled, .revoked, .preempted,
+            .noShow:
+            break
         }
     }
 
@@ -81,7 +84,7 @@ extension Ledger {
             let isOver = federations[lease.federation]?.status != .active
             let reason = isOver ? "federation_ended_it" : "member_left"
             switch lease.status {
-            case .pending: end(lease, .cancelled, .sharingCancelled, reason, &context)
+            case .queued, .pending: end(lease, .cancelled, .sharingCancelled, reason, &context)
             case .granted: end(lease, .revoked, .sharingRevoked, reason, &context)
             case .active, .overdue: _ = recall(lease, reason, &context)
             default: break
@@ -98,6 +101,6 @@ extension Ledger {
         }
         var ids = ended.reduce(into: Set<Lease.ID>()) { $0.formUnion(liveLeases(of: $1.id)) }
         for key in recalled { ids.formUnion(leasesOfMember[key] ?? []) }
-        drain = ids.filter { leases[$0]?.status != .revoking }.sorted()
+        drain = ids.filter { leases[$0]?.status != .revoking && leases[$0]?.status != .preempting }.sorted()
     }
 }

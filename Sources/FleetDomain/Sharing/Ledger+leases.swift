@@ -197,7 +197,7 @@ extension Ledger {
             case .completed: .return
             case .revoking: .revoke
             case .revoked: leases[id]?.status == .revoking ? .acknowledge : .revoke
-            case .cancelled, .pending, .overdue, .expired, .noShow: nil
+            case .cancelled, .queued, .pending, .overdue, .expired, .preempting, .preempted, .noShow: nil
             }
         guard action != nil || status == .cancelled else {
             throw FleetError(.invalidTransition, "A lease becomes \(status.rawValue) by time alone.")
@@ -296,6 +296,7 @@ extension Ledger {
     private func hand(_ lease: inout Lease, at now: Timestamp) {
         lease.status = .active
         lease.awaitingReturn = false
+        lease.activatedAt = now
         lease.fencingToken = nextToken(for: lease, at: now)
     }
 

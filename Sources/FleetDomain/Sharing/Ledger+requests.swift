@@ -296,14 +296,14 @@ extension Ledger {
         var lease = Lease(
             id: context.ids.next(at: context.now), federation: federation.id, source: request.source,
             target: request.target, resourceType: resource.type, resource: resource.key.resource,
-            quantity: request.quantity, startsAt: startsAt, duration: request.duration, endedAt: nil,
+            quantity: request.quantity, startsAt: startsAt, duration: request.duration, activatedAt: nil, endedAt: nil,
             priority: request.priority, purpose: request.purpose, reason: request.reason,
             status: isApproved ? .granted : .pending, requestedBy: side, statusReason: nil,
             awaitingReturn: false, fencingToken: nil,
             handover: resource.handover, buffer: resource.buffer, isUnit: resource.isUnit,
             noShowAfter: policy.noShowAfter, acknowledgeWithin: policy.acknowledgeDeadline,
             deadline: isApproved ? nil : context.now + policy.approvalTimeout, readyAt: nil, allocation: nil,
-            wasApproved: isApproved, version: 1, createdAt: context.now, updatedAt: context.now)
+            wasApproved: isApproved, preemptions: 0, version: 1, createdAt: context.now, updatedAt: context.now)
         if isApproved { begin(&lease, at: context.now) }
         return lease
     }

@@ -138,14 +138,8 @@ package struct RecordReader {
         try take { value in value.asBytes ?? value.asText.flatMap(bytesFromHexadecimal) }
     }
 
-    package mutating func json() throws(RecordError) -> JSON {
-        try take { value in
-            switch value {
-            case .text(let text), .json(let text): try? JSON.parse(text)
-            default: nil
-            }
-        }
-    }
+    package mutating func json() throws(RecordError) -> JSON { try take(\.asJSON) }
+    package mutating func optionalJSON() throws(RecordError) -> JSON? { try takeOptional(\.asJSON) }
 }
 
 private func bytesFromHexadecimal(_ text: String) -> [UInt8]? {
@@ -155,6 +149,13 @@ private func bytesFromHexadecimal(_ text: String) -> [UInt8]? {
 }
 
 extension FieldValue {
+    fileprivate var asJSON: JSON? {
+        switch self {
+        case .text(let text), .json(let text): try? JSON.parse(text)
+        default: nil
+        }
+    }
+
     package static func text(_ value: String?) -> FieldValue { value.map { .text($0) } ?? .null }
     package static func integer(_ value: Int64?) -> FieldValue { value.map { .integer($0) } ?? .null }
     package static func time(_ value: Timestamp?) -> FieldValue { value.map { .timestamp($0.milliseconds) } ?? .null }

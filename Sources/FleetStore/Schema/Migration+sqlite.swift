@@ -1,11 +1,11 @@
 extension Migration {
     private static let holding = "('pending', 'granted', 'active', 'revoking')"
-    private static let live = "('pending', 'granted', 'active', 'revoking', 'overdue')"
+    static let live = "('pending', 'granted', 'active', 'revoking', 'overdue')"
     private static let overlap = overlap(of: holding)
 
     /// Whether another promise of the same unit reaches into the new row's window. Promises of a unit do not
     /// overlap, so the one before and the one after are enough to look at.
-    private static func overlap(of holding: String) -> String {
+    static func overlap(of holding: String) -> String {
         """
         SELECT RAISE(ABORT, 'resource_sharing_overlap') WHERE EXISTS (
             SELECT 1 FROM (
@@ -231,68 +231,6 @@ extension Migration {
         WHEN NEW.is_unit AND NEW.status IN \(live)
             AND (OLD.status NOT IN \(live) OR OLD.ends_at <> NEW.ends_at OR OLD.starts_at <> NEW.starts_at)
         BEGIN \(overlap(of: live)) END
-        """,
-    ]
-
-    /// What members are entitled to, what they have lent and borrowed, and what was asked of the engine.
-    static let sqliteAllocation = [
-        """
-        CREATE TABLE fleet_quotas (
-            federation_id BLOB NOT NULL,
-            fleet_id TEXT NOT NULL,
-            resource_type TEXT NOT NULL,
-            nominal INTEGER NOT NULL CHECK (nominal >= 0),
-            lending_limit INTEGER CHECK (lending_limit BETWEEN 0 AND nominal),
-            borrowing_limit INTEGER CHECK (borrowing_limit >= 0),
-            weight INTEGER NOT NULL CHECK (weight >= 0),
-            is_removed INTEGER NOT NULL,
-            version INTEGER NOT NULL,
-            created_at INTEGER NOT NULL,
-            updated_at INTEGER NOT NULL,
-            PRIMARY KEY (federation_id, fleet_id, resource_type)
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE fleet_balances (
-            federation_id BLOB NOT NULL,
-            fleet_id TEXT NOT NULL,
-            resource_type TEXT NOT NULL,
-            lent INTEGER NOT NULL CHECK (lent >= 0),
-            borrowed INTEGER NOT NULL CHECK (borrowed >= 0),
-            as_of INTEGER NOT NULL,
-            PRIMARY KEY (federation_id, fleet_id, resource_type)
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE allocations (
-            allocation_id BLOB PRIMARY KEY,
-            federation_id BLOB NOT NULL,
-            target_fleet_id TEXT NOT NULL,
-            items TEXT NOT NULL,
-            duration INTEGER NOT NULL CHECK (duration >= 1),
-            earliest INTEGER NOT NULL,
-            latest INTEGER NOT NULL CHECK (latest >= earliest),
-            priority TEXT NOT NULL,
-            accepts_part INTEGER NOT NULL,
-            purpose TEXT,
-            reason TEXT,
-            status TEXT NOT NULL CHECK (status IN ('granted', 'partial', 'pending', 'refused', 'cancelled', 'expired',
-                'ended')),
-            lease_ids TEXT NOT NULL,
-            is_part INTEGER NOT NULL,
-            has_begun INTEGER NOT NULL,
-            explanation TEXT NOT NULL,
-            version INTEGER NOT NULL,
-            created_at INTEGER NOT NULL,
-            updated_at INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID
-        """,
-        "CREATE INDEX allocations_by_target ON allocations (target_fleet_id, allocation_id)",
-        "ALTER TABLE resource_sharing ADD COLUMN allocation_id BLOB",
-        "ALTER TABLE resource_sharing ADD COLUMN was_approved INTEGER NOT NULL DEFAULT 1",
-        """
-        CREATE INDEX resource_sharing_by_allocation ON resource_sharing (allocation_id)
-        WHERE allocation_id IS NOT NULL
         """,
     ]
 }

@@ -3,12 +3,13 @@ package import FleetDomain
 extension Store {
     /// Brings the schema up to this version of the service.
     ///
+    /// - Parameter last: no later step is taken; for a test that begins with an earlier schema.
     /// - Returns: the steps taken; none when it was up to date.
     /// - Throws: `SchemaError.newer` or `.foreign`, and nothing is written.
     @discardableResult
-    package func migrate(now: Timestamp) async throws -> [Migration] {
+    package func migrate(now: Timestamp, upTo last: Int64 = .max) async throws -> [Migration] {
         let current = try await checkedVersion()
-        let missing = Migration.all(for: database.dialect).filter { $0.version > current }
+        let missing = Migration.all(for: database.dialect).filter { $0.version > current && $0.version <= last }
         for migration in missing {
             var batch = migration.statements.map { SQL("schema.step", text: $0) }
             if migration.version == 1 {
