@@ -44,7 +44,10 @@ let package = Package(
         .target(name: "FleetJSON", swiftSettings: strict),
         .target(
             name: "FleetDomain",
-            dependencies: ["FleetJSON", .product(name: "HeapModule", package: "swift-collections")],
+            dependencies: [
+                "FleetJSON", .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
             swiftSettings: strict),
         .target(name: "FleetStore", dependencies: ["FleetDomain", "FleetJSON"], swiftSettings: strict),
         .target(

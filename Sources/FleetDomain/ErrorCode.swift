@@ -66,6 +66,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case capacityExceeded = "capacity_exceeded"
     case lendingLimit = "lending_limit"
     case borrowingLimit = "borrowing_limit"
+    case queuedAhead = "queued_ahead"
     case unavailable
     // The service.
     case internalError = "internal_error"

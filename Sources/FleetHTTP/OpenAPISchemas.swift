@@ -35,6 +35,12 @@ enum OpenAPISchemas {
     private static let text = Schema.string(0...10_000)
     private static let texts = Schema.array(text, atMost: 10_000)
 
+    /// Where something stands in the queue.
+    private static let place = Schema.object([
+        Schema.Field("position", quantity, required: true), Schema.Field("estimated_start", .timestamp),
+        Schema.Field("estimated_wait_seconds", quantity), Schema.Field("expires_at", .timestamp, required: true),
+    ])
+
     private static let objects: [(String, [Field])] = [
         (
             "Federation",
@@ -107,7 +113,8 @@ enum OpenAPISchemas {
                 ("status", .choice(LeaseStatus.self), true), ("requested_by", .choice(LeaseSide.self), true),
                 ("status_reason", text, false),
                 ("handover", .choice(Handover.self), true), ("fencing_token", quantity, false),
-                ("deadline", .timestamp, false), ("allocation_id", .uuid, false), ("version", quantity, true),
+                ("deadline", .timestamp, false), ("queue", place, false), ("allocation_id", .uuid, false),
+                ("version", quantity, true),
                 ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
                 ("obligations", obligations, false),
             ]
@@ -121,7 +128,7 @@ enum OpenAPISchemas {
                 ("priority", .choice(Priority.self), true), ("partial", .boolean, true), ("purpose", text, false),
                 ("reason", text, false), ("status", .choice(AllocationStatus.self), true),
                 ("leases", .array(.attributes(atMost: 32), atMost: 10_000), true),
-                ("explanation", .attributes(atMost: 16), true), ("version", quantity, true),
+                ("queue", place, false), ("explanation", .attributes(atMost: 16), true), ("version", quantity, true),
                 ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
             ]
         ),

@@ -26,6 +26,7 @@ extension Ledger {
         compare("leaseCount", \.leaseCount)
         compare("fleetsOfFederation", \.fleetsOfFederation)
         compare("federationsOfFleet", \.federationsOfFleet)
+        compare("lines", \.lines)
         compare("possessed", \.possessed)
         compare("position", \.position)
         compare("lastTime", \.lastTime)

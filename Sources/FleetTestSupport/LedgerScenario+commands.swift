@@ -3,6 +3,8 @@ import FleetJSON
 
 extension LedgerScenario {
     package mutating func nextCommand() -> LedgerCommand {
+        // As the writer does it: who waits comes before the next command.
+        if ledger.hasStirred { return handOn() }
         switch random.int(in: 0...99) {
         case 0..<20: return request()
         case 20..<30: return allocationCommand()
@@ -40,6 +42,15 @@ extension LedgerScenario {
         }
     }
 
+    private mutating func handOn() -> LedgerCommand {
+        let limit = random.chance(20) ? Int(random.int(in: 1...3)) : QueueLimits.triesPerRound
+        let clock = Principal(subject: Event.clock, roles: [])
+        return command("hand on", as: clock) { ledger, context throws(FleetError) in
+            ledger.handOn(limit: limit, &context)
+            return nil
+        }
+    }
+
     private mutating func request() -> LedgerCommand {
         let request = sharingRequest()
         return command("request", as: caller(for: request.target, request.target, request.source)) {
@@ -59,7 +70,7 @@ extension LedgerScenario {
             resource: key.resource, duration: 1 + random.spread(upTo: random.chance(90) ? 10_000 : 31_535_999),
             priority: random.pick(Priority.allCases), federation: random.chance(80) ? anyFederation() : nil,
             startsAt: start, quantity: random.chance(95) ? random.int(in: 1...capacity) : random.int(in: 1...1_000_000),
-            reason: random.chance(50) ? "because" : nil)
+            reason: random.chance(50) ? "because" : nil, mayWait: random.chance(30))
     }
 
     private mutating func act() -> LedgerCommand {
@@ -251,7 +262,7 @@ extension LedgerScenario {
             duration: 1 + random.spread(upTo: random.chance(90) ? 10_000 : 31_535_999), earliest: earliest,
             latest: random.optional { max(earliest ?? now, now) + $0.int(in: 0...40_000) },
             priority: random.pick(Priority.allCases), acceptsPart: random.chance(30),
-            reason: random.chance(50) ? "because" : nil)
+            reason: random.chance(50) ? "because" : nil, mayWait: random.chance(40))
     }
 
     private mutating func otherCommand() -> LedgerCommand {

@@ -192,6 +192,7 @@ extension LedgerScenario {
         policy.acknowledgeDeadline = random.int(in: 0...600)
         policy.noShowAfter = random.int(in: 0...1800)
         policy.onSuspend = random.pick([.drain, .revoke])
+        policy.queueTTL = random.int(in: 600...40_000)
         if random.chance(20) { policy.allowedResourceTypes = Array(Self.types.dropLast()) }
         return policy
     }

@@ -69,7 +69,7 @@ struct AllocationPropertyTests {
                 switch allocation.status {
                 case .granted: #expect(given == asked, "seed \(seed)")
                 case .partial: #expect(given.values.reduce(0, +) < asked.values.reduce(0, +), "seed \(seed)")
-                case .refused: #expect(leases.isEmpty, "seed \(seed)")
+                case .refused, .queued: #expect(leases.isEmpty, "seed \(seed)")
                 default: #expect(leases.contains { $0.status == .pending }, "seed \(seed)")
                 }
                 #expect(Set(leases.map(\.startsAt)).count <= 1, "seed \(seed)")

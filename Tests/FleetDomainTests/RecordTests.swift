@@ -22,7 +22,7 @@ struct RecordTests {
         var kinds: Set<Entity.Kind> = []
         for seed in Generator.seeds(20) {
             var scenario = LedgerScenario(seed: seed)
-            for _ in 0..<200 { scenario.step() }
+            for _ in 0..<400 { scenario.step() }
             for event in scenario.log {
                 kinds.insert(event.entity.kind)
                 var writer = JSONWriter()

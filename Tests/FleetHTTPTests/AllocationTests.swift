@@ -335,18 +335,18 @@ extension SharingStage {
         for unit in units { try await service.register(fleet, unit) }
     }
 
-    /// Asks for vehicles for an hour, for the borrower.
+    /// Asks for vehicles for an hour, for the fleet of the side that asks.
     func allocate(
-        _ changes: JSONObject, dryRun: Bool = false, headers: [String: String] = [:]
+        _ changes: JSONObject, as side: Side = .borrower, dryRun: Bool = false, headers: [String: String] = [:]
     ) async throws -> TestService.Reply {
         var body: JSONObject = [
-            "federation_id": .string(federation), "target_fleet_id": "borrower", "duration": 3600,
+            "federation_id": .string(federation), "target_fleet_id": .string("\(side)"), "duration": 3600,
         ]
         if changes["items"] == nil { body["resource_type"] = "vehicle" }
         if changes["items"]?.arrayValue?.isEmpty == true { body["resource_type"] = "vehicle" }
         for change in changes.members { body[change.key] = change.value }
         return try await service.send(
-            "POST", "/allocations" + (dryRun ? "?dry_run=true" : ""), JSON.object(body).text, key: key(.borrower),
+            "POST", "/allocations" + (dryRun ? "?dry_run=true" : ""), JSON.object(body).text, key: key(side),
             headers: headers)
     }
 }

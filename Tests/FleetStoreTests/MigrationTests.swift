@@ -75,7 +75,7 @@ struct MigrationTests {
             resource_id, quantity, 5500, duration, 6500, activated_at, ended_at, priority, purpose, reason, status, \
             requested_by, status_reason, awaiting_return, fencing_token, handover, buffer_seconds, is_unit, \
             no_show_after_seconds, acknowledge_within_seconds, deadline, ready_at, allocation_id, was_approved, \
-            preemptions, version, created_at, updated_at FROM resource_sharing
+            arrival, preemptions, version, created_at, updated_at FROM resource_sharing
             """)
         await #expect(throws: StoreError.self) { try await store.database.commit([overlapping]) }
         await store.database.close()

@@ -7,9 +7,11 @@ struct WalkthroughTests {
     func walkthrough() async throws {
         let readme = contents(of: checkout + "/README.md")
         var script = Walkthrough(readme)
-        let count = script.expectations.count
-        script.append(contents(of: checkout + "/docs/concepts.md"), under: "## Allocations")
-        try #require(script.expectations.count > count, "docs/concepts.md has no example under '## Allocations'")
+        for heading in ["## Allocations", "## The queue"] {
+            let count = script.expectations.count
+            script.append(contents(of: checkout + "/docs/concepts.md"), under: heading)
+            try #require(script.expectations.count > count, "docs/concepts.md has no example under '\(heading)'")
+        }
         try #require(!script.expectations.isEmpty, "README.md has no ```sh block with '# → ' under '## Walk-through'")
         let directory = try ScratchDirectory()
         let port = ServiceProcess.isFree(8080) ? 8080 : ServiceProcess.sparePort()

@@ -8,6 +8,7 @@ struct Invariants {
     let place: String
 
     private static let holding: Set<LeaseStatus> = [.pending, .granted, .active, .overdue, .revoking]
+    private static let live: Set<LeaseStatus> = holding.union([.queued, .preempting])
 
     func check() {
         checkPromises()
@@ -18,8 +19,11 @@ struct Invariants {
     }
 
     private func level(_ leases: [Lease], at instant: Timestamp) -> Int64 {
-        leases.filter { $0.startsAt <= instant && instant < $0.startsAt + $0.duration + $0.buffer }
-            .reduce(0) { $0 + $1.quantity }
+        leases.filter {
+            Self.holding.contains($0.status) && $0.startsAt <= instant
+                && instant < $0.startsAt + $0.duration + $0.buffer
+        }
+        .reduce(0) { $0 + $1.quantity }
     }
 
     /// 1: no unit is promised twice at once, no pool beyond its capacity.
@@ -67,20 +71,22 @@ struct Invariants {
 
     /// 6: what was final stays so, and nothing goes back.
     private func checkTransitions() {
-        let rank: [LeaseStatus: Int] = [.pending: 0, .granted: 1, .active: 2, .overdue: 3, .revoking: 4]
+        let rank: [LeaseStatus: Int] = [
+            .queued: -1, .pending: 0, .granted: 1, .active: 2, .overdue: 3, .revoking: 4, .preempting: 4,
+        ]
         for (id, lease) in after.leases {
             guard let earlier = before.leases[id] else { continue }
             #expect((rank[lease.status] ?? 9) >= (rank[earlier.status] ?? 9), "invariant 6: \(id), \(place)")
             #expect(lease.version >= earlier.version, "invariant 6: \(id), \(place)")
         }
-        for lease in after.leases.values { #expect(Self.holding.contains(lease.status), "invariant 6: \(place)") }
+        for lease in after.leases.values { #expect(Self.live.contains(lease.status), "invariant 6: \(place)") }
     }
 
     /// A live allocation has a live lease, and is pending exactly while one of them is.
     private func checkAllocations() {
         for allocation in after.allocations.values {
             let leases = allocation.leases.compactMap { after.leases[$0] }
-            #expect(!leases.isEmpty, "allocation \(allocation.id), \(place)")
+            #expect(!leases.isEmpty || allocation.waiting != nil, "allocation \(allocation.id), \(place)")
             let isPending = leases.contains { $0.status == .pending }
             #expect((allocation.status == .pending) == isPending, "allocation \(allocation.id), \(place)")
             #expect(leases.allSatisfy { $0.allocation == allocation.id }, "\(place)")

@@ -19,6 +19,8 @@ struct Simulation {
     private let store: Store
     /// What the writer held after the last step.
     private(set) var ledger = Ledger()
+    /// All that was recorded, once the history is over.
+    private(set) var log: [Event] = []
     private(set) var faults = 0
     private(set) var restarts = 0
     private(set) var replays = 0
@@ -81,10 +83,12 @@ struct Simulation {
             faults += 1
             fault.set(on: database)
         }
-        if command.name == "advance" || command.name == "drain" {
+        if ["advance", "drain", "hand on"].contains(command.name) {
             await orchestrator.tick()
         } else {
             try await submit(command, orchestrator, under: fault)
+            // A crossing is recorded beside its command: under the same fault each time.
+            await orchestrator.tick()
         }
         database.setFault(nil)
         database.setFaultAfterCommit(nil)
@@ -148,8 +152,9 @@ struct Simulation {
     // MARK: Once a history
 
     /// Invariant 7: no gap in the log, the state is its fold, the tables are rebuilt from it to the byte.
-    private func checkWhole() async throws {
+    private mutating func checkWhole() async throws {
         let events = try await store.events(after: 0, limit: .max)
+        log = events
         #expect(events.map(\.position) == Array(1...Int64(events.count)), "seed \(seed)")
         var folded = Ledger()
         for event in events { folded.apply(event) }

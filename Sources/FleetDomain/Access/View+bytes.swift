@@ -14,12 +14,13 @@ extension View {
     ///   - facet: which representation of it.
     ///   - standing: what ties the reader to a federation; without it, it does not coordinate it.
     ///   - leases: those made for an allocation.
+    ///   - place: in the queue, of what waits.
     ///   - use: of a quota, as far as the reader may know it.
     ///   - secret: shown once with a new key.
     ///   - obligations: added where the end of something goes on.
     package func bytes(
         of entity: Entity, _ facet: Facet = .whole, standing: Standing? = nil, leases: [Lease] = [],
-        use: QuotaUse? = nil,
+        place: Place? = nil, use: QuotaUse? = nil,
         secret: String? = nil, obligations: [Obligation]? = nil
     ) -> [UInt8] {
         var writer = JSONWriter()
@@ -29,11 +30,11 @@ extension View {
         case .member(let member) where facet == .sharingRules: writeRules(of: member, to: &writer)
         case .member(let member): write(member, to: &writer)
         case .quota(let quota): write(quota, use: use, to: &writer)
-        case .allocation(let allocation): write(allocation, leases: leases, to: &writer)
+        case .allocation(let allocation): write(allocation, leases: leases, place: place, to: &writer)
         case .balance: preconditionFailure("a balance is shown in what is decided by it only")
         case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)
-        case .lease(let lease): write(lease, to: &writer)
+        case .lease(let lease): write(lease, place: place, to: &writer)
         case .metric(let metric): write(metric, to: &writer)
         case .apiKey(let key): write(key, secret: secret, to: &writer)
         case .crossing: preconditionFailure("a crossing is read in the audit log only")
@@ -43,12 +44,14 @@ extension View {
     }
 
     /// The same, with the facts of the ledger.
-    package func bytes(of entity: Entity, _ facet: Facet = .whole, in ledger: Ledger) -> [UInt8] {
+    package func bytes(
+        of entity: Entity, _ facet: Facet = .whole, place: Place? = nil, in ledger: Ledger
+    ) -> [UInt8] {
         switch entity {
         case .federation(let federation):
             bytes(of: entity, standing: ledger.standing(of: reader, in: federation))
         case .quota(let quota): bytes(of: entity, use: ledger.visibleUse(of: quota, reader))
-        default: bytes(of: entity, facet)
+        default: bytes(of: entity, facet, place: place)
         }
     }
 

@@ -142,7 +142,8 @@ package struct View: Sendable {
         writer.endObject()
     }
 
-    package func write(_ lease: Lease, to writer: inout JSONWriter) {
+    /// - Parameter place: in the queue, where it waits and the place is told.
+    package func write(_ lease: Lease, place: Place? = nil, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.field("sharing_id", lease.id.description)
         writer.field("federation_id", lease.federation.description)
@@ -172,6 +173,7 @@ package struct View: Sendable {
         writer.field("handover", lease.handover.rawValue)
         if let token = lease.fencingToken, seesToken(of: lease) { writer.field("fencing_token", token) }
         if let deadline = lease.deadline { writer.field("deadline", deadline.description) }
+        place?.write(to: &writer)
         if let allocation = lease.allocation { writer.field("allocation_id", allocation.description) }
         writer.field("version", lease.version)
         writer.field("created_at", lease.createdAt.description)
@@ -184,8 +186,10 @@ package struct View: Sendable {
         lease.wasApproved || lease.allocation == nil || reader.holds(.sharingRead, for: lease.source)
     }
 
-    /// - Parameter leases: those made for it, written by lender and resource; nil names them only, as in an event.
-    package func write(_ allocation: Allocation, leases: [Lease]?, to writer: inout JSONWriter) {
+    /// - Parameters:
+    ///   - leases: those made for it, written by lender and resource; nil names them only, as in an event.
+    ///   - place: in the queue, where it waits and the place is told.
+    package func write(_ allocation: Allocation, leases: [Lease]?, place: Place? = nil, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.field("allocation_id", allocation.id.description)
         writer.field("federation_id", allocation.federation.description)
@@ -207,6 +211,7 @@ package struct View: Sendable {
         } else {
             writer.field("sharing_ids", .array(allocation.leases.sorted().map { .string($0.description) }))
         }
+        place?.write(to: &writer)
         writer.key("explanation")
         allocation.explanation.write(to: &writer)
         writer.field("version", allocation.version)

@@ -48,6 +48,8 @@ package struct Waiting: Sendable, Equatable {
     package var latest: Timestamp?
     /// When it lapses.
     package var until: Timestamp
+    /// The end of the log when it came: who came earlier stands before it.
+    package var arrival: Int64
 }
 
 /// A quantity of one type, of resources that have certain attributes.

@@ -12,11 +12,13 @@ package struct AllocationRequest: Sendable, Equatable {
     package var acceptsPart: Bool
     package var purpose: String?
     package var reason: String?
+    /// Whether it may wait in the queue for what cannot be given at once.
+    package var mayWait: Bool
 
     package init(
         federation: Federation.ID, target: Fleet.ID, items: [AllocationItem], duration: Seconds,
         earliest: Timestamp? = nil, latest: Timestamp? = nil, priority: Priority = .normal, acceptsPart: Bool = false,
-        purpose: String? = nil, reason: String? = nil
+        purpose: String? = nil, reason: String? = nil, mayWait: Bool = false
     ) {
         self.federation = federation
         self.target = target
@@ -28,6 +30,7 @@ package struct AllocationRequest: Sendable, Equatable {
         self.acceptsPart = acceptsPart
         self.purpose = purpose
         self.reason = reason
+        self.mayWait = mayWait
     }
 }
 

@@ -7,7 +7,8 @@ extension Ledger {
     /// 3. the best candidates at the first start, or other units where they are taken;
     /// 4. another start, inside what was asked;
     /// 5. a part, if that will do;
-    /// 6. the decision: its leases together, or a refusal that says what would be granted instead.
+    /// 6. the queue, if it may wait and waiting may help;
+    /// 7. the decision: its leases together, or a refusal that says what would be granted instead.
     ///
     /// A refusal is stored like a grant: who asked can look it up, and whether refusals are right is measured.
     ///
@@ -29,17 +30,11 @@ extension Ledger {
 
         let rules = ruleViolations(against: asked, federation, now: context.now)
         guard rules.isEmpty else { return refuse(asked, federation, breaking: rules, &context) }
-        let search = search(for: asked, federation, now: context.now)
-        var first = firstStart(search, from: asked.earliest, to: asked.latest)
-        if !first.isFound, search.hasConcealed {
-            // A search is bounded. What the borrower may not know of must not use up the bounds.
-            first = firstStart(search.open, from: asked.earliest, to: asked.latest)
-        }
-        if first.isFound {
-            return give(first.attempt, from: first.start, asked, federation, step(of: first, asked), &context)
-        }
-        if asked.request.acceptsPart, let part = part(search, asked) {
-            return give(part.attempt, from: part.start, asked, federation, .part, &context)
+        var search = search(for: asked, federation, now: context.now)
+        search.kept = kept(from: request.target, asking: request.quantities, in: federation, now: context.now)
+        if let grant = grant(search, asked) { return give(grant, asked, federation, &context) }
+        if request.mayWait, canWait(search.open, asked) {
+            return enqueue(asked, federation, search.open, &context)
         }
         return refuse(asked, federation, search.open, &context)
     }
@@ -54,6 +49,16 @@ extension Ledger {
             self.request = request
             earliest = max(request.earliest ?? now, now)
             latest = max(request.latest ?? earliest, earliest)
+        }
+
+        /// What an allocation waits for, asked for again.
+        init(_ allocation: Allocation, _ waiting: Waiting, now: Timestamp) {
+            self.init(
+                AllocationRequest(
+                    federation: allocation.federation, target: allocation.target, items: waiting.items,
+                    duration: waiting.duration, earliest: max(waiting.earliest, now), latest: waiting.latest,
+                    priority: allocation.priority, acceptsPart: allocation.acceptsPart, purpose: allocation.purpose,
+                    reason: allocation.reason, mayWait: true), now: now)
         }
     }
 
@@ -96,7 +101,7 @@ extension Ledger {
     // MARK: 2. Rules
 
     /// What stands against the request whoever would give; each with what lifts it.
-    private func ruleViolations(
+    func ruleViolations(
         against asked: AskedFor, _ federation: Federation, now: Timestamp
     ) -> [Violation] {
         let target = Member.Key(federation: federation.id, fleet: asked.request.target)
@@ -126,40 +131,62 @@ extension Ledger {
 
     // MARK: 3. to 5. What can be given
 
-    private func step(
-        of first: Found, _ asked: AskedFor
-    ) -> AllocationStep {
+    /// What can be given, from when, and which step found it.
+    struct Grant {
+        let attempt: Attempt
+        let start: Timestamp
+        let step: AllocationStep
+    }
+
+    /// All of it at the first start that will do, or else a part if that will do.
+    func grant(_ search: Search, _ asked: AskedFor) -> Grant? {
+        var first = firstStart(search, from: asked.earliest, to: asked.latest)
+        if !first.isFound, search.hasConcealed {
+            // A search is bounded. What the borrower may not know of must not use up the bounds.
+            first = firstStart(search.open, from: asked.earliest, to: asked.latest)
+        }
+        if first.isFound { return Grant(attempt: first.attempt, start: first.start, step: step(of: first, asked)) }
+        return asked.request.acceptsPart ? part(search, asked) : nil
+    }
+
+    private func step(of first: Found, _ asked: AskedFor) -> AllocationStep {
         guard first.start == asked.earliest else { return .otherWindow }
         return first.attempt.passedOver ? .otherUnit : .bestCandidate
     }
 
     /// The most that can be given from the first start on at which there is anything.
-    private func part(_ search: Search, _ asked: AskedFor) -> (attempt: Attempt, start: Timestamp)? {
+    private func part(_ search: Search, _ asked: AskedFor) -> Grant? {
         var one = search
         one.items[0].quantity = 1
         let first = firstStart(one, from: asked.earliest, to: asked.latest)
         guard first.isFound else { return nil }
-        return (attempt(search, at: first.start), first.start)
+        return Grant(attempt: attempt(search, at: first.start), start: first.start, step: .part)
     }
 
-    // MARK: 6. The decision
+    // MARK: 7. The decision
 
     private mutating func give(
-        _ attempt: Attempt, from start: Timestamp, _ asked: AskedFor, _ federation: Federation,
-        _ step: AllocationStep, _ context: inout Context
+        _ grant: Grant, _ asked: AskedFor, _ federation: Federation, _ context: inout Context
     ) -> Entity {
         let id: Allocation.ID = context.ids.next(at: context.now)
+        let leases = promise(grant, asked, for: id, federation, &context)
+        let isPending = leases.contains { $0.status == .pending }
+        return decide(
+            id, asked, isPending ? .pending : grant.step == .part ? .partial : .granted, leases,
+            .given(grant, asked, isPending: isPending), &context)
+    }
+
+    /// The leases of a grant, all of them.
+    mutating func promise(
+        _ grant: Grant, _ asked: AskedFor, for id: Allocation.ID, _ federation: Federation, _ context: inout Context
+    ) -> [Lease] {
         var leases: [Lease] = []
-        for pick in attempt.picks.all {
-            let lease = lease(pick, from: start, for: id, asked, federation, &context)
+        for pick in grant.attempt.picks.all {
+            let lease = lease(pick, from: grant.start, for: id, asked, federation, &context)
             record(lease.eventOfItsBeginning, .lease(lease), &context)
             leases.append(lease)
         }
-        let isPending = leases.contains { $0.status == .pending }
-        let isPart = step == .part
-        return decide(
-            id, asked, isPending ? .pending : isPart ? .partial : .granted, leases,
-            .given(attempt, from: start, asked, step: step, isPending: isPending), &context)
+        return leases
     }
 
     private func lease(
@@ -180,7 +207,7 @@ extension Ledger {
 
     mutating func decide(
         _ id: Allocation.ID, _ asked: AskedFor, _ status: AllocationStatus, _ leases: [Lease],
-        _ explanation: Explanation, _ context: inout Context
+        _ explanation: Explanation, waiting: Waiting? = nil, _ context: inout Context
     ) -> Entity {
         let request = asked.request
         let allocation = Allocation(
@@ -188,7 +215,7 @@ extension Ledger {
             duration: request.duration, earliest: asked.earliest, latest: asked.latest, priority: request.priority,
             acceptsPart: request.acceptsPart, purpose: request.purpose, reason: request.reason, status: status,
             leases: leases.map(\.id), isPart: status == .partial, hasBegun: leases.contains { $0.status == .active },
-            waiting: nil, preemptions: 0, explanation: explanation, version: 1, createdAt: context.now,
+            waiting: waiting, preemptions: 0, explanation: explanation, version: 1, createdAt: context.now,
             updatedAt: context.now)
         record(.allocationDecided, .allocation(allocation), &context)
         return .allocation(allocation)
@@ -233,7 +260,7 @@ extension Ledger {
             // Read anew each time: the end of one can be the beginning of the next.
             guard let lease = leases[id] else { continue }
             switch lease.status {
-            case .pending, .granted:
+            case .queued, .pending, .granted:
                 end(lease, .cancelled, .sharingCancelled, "cancelled_by_borrower", &context)
             case .active, .overdue: end(lease, .completed, .sharingCompleted, nil, &context)
             case .revoking: end(lease, .revoked, .sharingRevoked, lease.statusReason, &context)
@@ -241,6 +268,7 @@ extension Ledger {
             }
         }
         var cancelled = allocation
+        cancelled.waiting = nil
         cancelled.status = allocation.hasBegun ? .ended : .cancelled
         cancelled.version += Int64(allocation.leases.count) + 1
         cancelled.updatedAt = context.now
@@ -266,5 +294,6 @@ enum AllocationStep: String {
     case otherUnit = "other_unit"
     case otherWindow = "other_window"
     case part
+    case queue
     case refusal
 }

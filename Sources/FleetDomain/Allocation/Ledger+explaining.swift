@@ -20,10 +20,20 @@ extension Ledger {
     mutating func refuse(
         _ asked: AskedFor, _ federation: Federation, _ search: Search, _ context: inout Context
     ) -> Entity {
+        let explanation = explanation(ofRefusing: asked, federation, search, now: context.now)
+        return decide(context.ids.next(at: context.now), asked, .refused, [], explanation, &context)
+    }
+
+    /// Why it cannot be given as it is asked for, and what would be granted instead.
+    ///
+    /// - Parameter search: among those of whom the borrower may know.
+    func explanation(
+        ofRefusing asked: AskedFor, _ federation: Federation, _ search: Search, now: Timestamp
+    ) -> Explanation {
         var free = search
         free.ignoresQuotas = true
         let limits = limitViolations(of: attempt(free, at: asked.earliest), search, at: asked.earliest)
-        let horizon = context.now + federation.policy.bookingHorizon
+        let horizon = now + federation.policy.bookingHorizon
         let later = firstStart(search, from: asked.earliest, to: horizon)
         let atOnce = later.isFound ? attempt(search, at: asked.earliest) : later.attempt
         let shared = members[Member.Key(federation: federation.id, fleet: asked.request.target)]?.resourceSharing
@@ -46,7 +56,7 @@ extension Ledger {
             explanation.nearestWindows = windows(search, from: later.start, to: horizon, asked.request.duration)
         }
         explanation.searchedUntil = later.isFound ? horizon : later.start
-        return decide(context.ids.next(at: context.now), asked, .refused, [], explanation, &context)
+        return explanation
     }
 
     /// The quotas that alone stand in the way; empty when more does.
@@ -79,7 +89,7 @@ extension Ledger {
         if attempt.isUnoffered { return .resourceUnavailable }
         if let limit = Violation.first(of: limits) { return limit.code }
         let passing: [ErrorCode] = [
-            .unitNotReturned, .windowConflict, .capacityExceeded, .lendingLimit, .borrowingLimit,
+            .unitNotReturned, .windowConflict, .capacityExceeded, .lendingLimit, .borrowingLimit, .queuedAhead,
         ]
         let occurred = isFoundLater ? passing : Violation.precedence
         return occurred.first { attempt.tally.rejected[$0] != nil } ?? .capacityExceeded
@@ -118,14 +128,15 @@ extension Ledger.AskedFor {
 
 extension Explanation {
     static func given(
-        _ attempt: Attempt, from start: Timestamp, _ asked: Ledger.AskedFor, step: AllocationStep, isPending: Bool
+        _ grant: Ledger.Grant, _ asked: Ledger.AskedFor, isPending: Bool, afterWaiting: Bool = false
     ) -> Explanation {
-        let count = attempt.picks.quantity
-        let what = step == .part ? "\(count) of \(asked.sentence)" : asked.sentence
+        let tally = grant.attempt.tally
+        let what = grant.step == .part ? "\(grant.attempt.picks.quantity) of \(asked.sentence)" : asked.sentence
+        let verb = (isPending ? "Held for approval" : "Granted") + (afterWaiting ? " after waiting" : "")
         return Explanation(
-            code: isPending ? "pending" : "granted", step: step.rawValue,
-            summary: "\(isPending ? "Held for approval" : "Granted"): \(what), from \(start).", constraint: nil,
-            considered: attempt.tally.considered, rejected: attempt.tally.counts, counterfactual: nil,
+            code: isPending ? "pending" : "granted", step: grant.step.rawValue,
+            summary: "\(verb): \(what), from \(grant.start).", constraint: nil,
+            considered: tally.considered, rejected: tally.counts, counterfactual: nil,
             nearestWindows: [], searchedUntil: nil)
     }
 
@@ -153,6 +164,7 @@ extension ErrorCode {
         case .borrowingLimit: "what the fleet may borrow is used up; \(short) are missing"
         case .sharingDisabled: "the fleet has resource_sharing off, and of its own \(short) are missing"
         case .resourceUnavailable: "nobody offers the fleet what it asks for; \(short) are missing"
+        case .queuedAhead: "what is free is kept for those who wait within their nominal quota; \(short) are missing"
         case .unitNotReturned: "earlier borrowers have not returned what is asked for; \(short) are missing"
         default: "too little is free in the windows that were asked for; \(short) are missing"
         }

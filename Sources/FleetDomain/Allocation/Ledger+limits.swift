@@ -60,10 +60,6 @@ extension Ledger {
         }
         return rooms
     }
-
-    private func quotaKey(_ fleet: Fleet.ID, _ type: ResourceType, _ federation: Federation.ID) -> Quota.Key {
-        Quota.Key(member: Member.Key(federation: federation, fleet: fleet), type: type)
-    }
 }
 
 extension Lease {

@@ -11,6 +11,10 @@ extension Ledger {
         var lenders: [[Lender]]
         /// For an explanation: as if no quota stood in the way.
         var ignoresQuotas = false
+        /// Whether it could ever be given: as if nothing were promised and everything were back.
+        var ignoresPromises = false
+        /// What is left to those who wait already.
+        var kept: KeptUnits = [:]
 
         /// Whether there are any of whom the borrower learns nothing but what it is given.
         var hasConcealed: Bool { lenders.contains { $0.contains(where: \.isConcealed) } }
@@ -64,7 +68,7 @@ extension Ledger {
         guard offer.has(item.attributes) else {
             return tally.reject(.resourceUnavailable, offer.resources.count)
         }
-        guard !offer.isTaken(over: Window(start: start, end: start + search.duration)) else {
+        guard search.ignoresPromises || !offer.isTaken(over: Window(start: start, end: start + search.duration)) else {
             tally.reject(.windowConflict, offer.availableUnits)
             tally.reject(.capacityExceeded, offer.availablePools)
             return tally.reject(
@@ -98,37 +102,56 @@ extension Ledger {
         }
         let window = Window(start: start, end: start + search.duration + resource.buffer)
         let taken = picks.taken(of: resource.key)
-        var room = resource.capacity - occupied(resource, over: window) - taken
-        if start <= search.now, isHeldLate(resource.key) {
-            // What is not back cannot be handed over, whatever the calendar says.
-            let present = resource.capacity - (possessed[resource.key] ?? 0) - taken
-            guard present > 0 else { return .failure(Shortage(code: .unitNotReturned)) }
-            room = min(room, present)
+        let promised = search.ignoresPromises ? 0 : occupied(resource, over: window)
+        var room = resource.capacity - promised - taken
+        func isFilled(_ most: Int64) -> Bool {
+            room = min(room, most)
+            return room <= 0
+        }
+        // What is not back cannot be handed over, whatever the calendar says.
+        if start <= search.now, !search.ignoresPromises, isHeldLate(resource.key),
+            isFilled(resource.capacity - (possessed[resource.key] ?? 0) - taken)
+        {
+            return .failure(Shortage(code: .unitNotReturned))
         }
         guard room > 0 else {
             return .failure(Shortage(code: resource.isUnit ? .windowConflict : .capacityExceeded))
         }
-        if let most = lender.most {
-            room = min(room, most - picks.lent(by: lender.fleet, item.type))
-            guard room > 0 else { return .failure(Shortage(code: .resourceUnavailable)) }
+        guard lender.consent != .own else { return .success(room) }
+        if isFilled(room - search.kept.quantity(of: resource.key, over: window)) {
+            return .failure(Shortage(code: .queuedAhead))
         }
-        guard lender.consent != .own, !search.ignoresQuotas else { return .success(room) }
-        let lending = Quota.Key(
-            member: Member.Key(federation: search.federation.id, fleet: lender.fleet), type: item.type)
-        if let quota = quotas[lending] {
-            room = min(room, quota.lendable - peak(lent[lending], window) - picks.lent(by: lender.fleet, item.type))
-            guard room > 0 else { return .failure(Shortage(code: .lendingLimit)) }
+        if let most = lender.most, isFilled(most - picks.lent(by: lender.fleet, item.type)) {
+            return .failure(Shortage(code: .resourceUnavailable))
         }
-        let borrowing = Quota.Key(
-            member: Member.Key(federation: search.federation.id, fleet: search.target), type: item.type)
-        if let limit = quotas[borrowing]?.borrowingLimit {
-            room = min(room, limit - peak(borrowed[borrowing], window) - picks.borrowed(item.type))
-            guard room > 0 else { return .failure(Shortage(code: .borrowingLimit)) }
+        if let code = exhaustedQuota(for: search, item.type, of: lender.fleet, over: window, picks, &room) {
+            return .failure(Shortage(code: code))
         }
         return .success(room)
     }
 
-    private func peak(_ calendar: Calendar?, _ window: Window) -> Int64 { calendar?.peak(over: window) ?? 0 }
+    /// The quota that leaves nothing, if one does; otherwise `room` is cut to what both leave.
+    private func exhaustedQuota(
+        for search: Search, _ type: ResourceType, of lender: Fleet.ID, over window: Window, _ picks: Picks,
+        _ room: inout Int64
+    ) -> ErrorCode? {
+        guard !search.ignoresQuotas else { return nil }
+        func peak(_ calendar: Calendar?) -> Int64 {
+            search.ignoresPromises ? 0 : calendar?.peak(over: window) ?? 0
+        }
+        let lending = quotaKey(lender, type, search.federation.id)
+        if let quota = quotas[lending] {
+            let kept = search.kept.quantity(of: type, lentBy: lender, over: window)
+            room = min(room, quota.lendable - peak(lent[lending]) - kept - picks.lent(by: lender, type))
+            guard room > 0 else { return .lendingLimit }
+        }
+        let borrowing = quotaKey(search.target, type, search.federation.id)
+        if let limit = quotas[borrowing]?.borrowingLimit {
+            room = min(room, limit - peak(borrowed[borrowing]) - picks.borrowed(type))
+            guard room > 0 else { return .borrowingLimit }
+        }
+        return nil
+    }
 
     // MARK: Starts
 
@@ -185,6 +208,7 @@ extension Ledger {
                     let length = search.duration + resource.buffer
                     note(easing(of: calendars[key], length, after: start, until: horizon))
                     for cooling in resource.cooling { note(cooling.until) }
+                    for kept in search.kept[key] ?? [] { note(kept.window.end) }
                 }
                 guard lender.consent != .own else { continue }
                 for (fleet, calendars) in [(lender.fleet, lent), (search.target, borrowed)] {

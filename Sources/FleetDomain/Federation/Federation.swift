@@ -42,6 +42,8 @@ package struct FederationPolicy: Sendable, Equatable {
     package var approvalTimeout: Seconds = 3600
     package var acknowledgeDeadline: Seconds = 300
     package var noShowAfter: Seconds = 900
+    /// How long a request waits in the queue.
+    package var queueTTL: Seconds = 86_400
     /// After how long half of what was lent or borrowed still counts.
     package var fairnessHalfLife: Seconds = 604_800
 

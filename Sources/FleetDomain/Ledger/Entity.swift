@@ -114,12 +114,13 @@ extension EventType {
             .member
         case .fleetRegistered, .fleetUpdated, .fleetRetired: .fleet
         case .resourceRegistered, .resourceUpdated, .resourceRetired: .resource
-        case .sharingRequested, .sharingApproved, .sharingGranted, .sharingActivated, .sharingExtended, .sharingUpdated,
+        case .sharingRequested, .sharingQueued, .sharingApproved, .sharingGranted, .sharingActivated, .sharingExtended,
+            .sharingUpdated,
             .sharingCompleted, .sharingRejected, .sharingExpired, .sharingCancelled, .sharingNoShow, .sharingOverdue,
             .sharingRevoking, .sharingRevoked:
             .lease
         case .quotaSet, .quotaRemoved: .quota
-        case .allocationDecided, .allocationCancelled: .allocation
+        case .allocationDecided, .allocationCancelled, .allocationExpired: .allocation
         case .metricRecorded: .metric
         case .keyCreated, .keyRevoked: .apiKey
         case .violationBlocked, .privilegedRead: .crossing

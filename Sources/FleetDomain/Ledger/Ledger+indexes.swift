@@ -20,13 +20,19 @@ extension Ledger {
     /// Puts `new` where `old` was, with its indexes; nil for none.
     mutating func set(_ new: Entity?, _ old: Entity?) {
         switch new ?? old {
-        case .federation(let some)?: federations[some.id] = new?.asFederation
+        case .federation(let some)?:
+            federations[some.id] = new?.asFederation
+            stir(some.id)
         case .fleet(let some)?: fleets[some.id] = new?.asFleet
         case .resource(let some)?: setResource(some.key, new?.asResource)
-        case .balance(let some)?: balances[some.key] = new?.asBalance
+        case .balance(let some)?:
+            balances[some.key] = new?.asBalance
+            if new != nil { typesOfMember[some.key.member, default: []].insert(some.key.type) }
         case .allocation(let some)?:
-            allocations[some.id] = new?.asAllocation.flatMap { $0.status.isFinal ? nil : $0 }
-        case .quota(let some)?: quotas[some.key] = new?.asQuota.flatMap { $0.isRemoved ? nil : $0 }
+            setAllocation(some.id, new?.asAllocation.flatMap { $0.status.isFinal ? nil : $0 })
+        case .quota(let some)?:
+            quotas[some.key] = new?.asQuota.flatMap { $0.isRemoved ? nil : $0 }
+            stir(some.key.member.federation, some.key.type)
         case .apiKey(let some)?: keys[some.id] = new?.asKey
         case .member(let some)?: setMember(some.key, new?.asMember)
         case .lease(let some)?: setLease(some.id, new?.asLease)
@@ -36,6 +42,7 @@ extension Ledger {
 
     private mutating func setMember(_ key: Member.Key, _ new: Member?) {
         members[key] = new
+        stir(key.federation)
         if let new, new.status != .left {
             fleetsOfFederation[key.federation, default: []].insert(key.fleet)
             federationsOfFleet[key.fleet, default: []].insert(key.federation)
@@ -48,17 +55,45 @@ extension Ledger {
     private mutating func setResource(_ key: Resource.Key, _ new: Resource?) {
         let old = resources[key]
         resources[key] = new
+        for entry in new?.dueCooling ?? [] where old?.cooling != new?.cooling { due.insert(entry) }
         // A raised token or a cooling makes no other offer.
         if let old, let new, old.offers(like: new) { return }
         if let old { changeOffer(OfferKey(fleet: key.fleet, type: old.type)) { $0.remove(old) } }
         if let new, new.status != .retired {
             changeOffer(OfferKey(fleet: key.fleet, type: new.type)) { $0.insert(new) }
+            stir(key.fleet, new.type)
         }
     }
 
     private mutating func changeOffer(_ key: OfferKey, _ change: (inout Offer) -> Void) {
         change(&offers[key, default: Offer()])
         if offers[key]?.isEmpty == true { offers[key] = nil }
+    }
+
+    private mutating func setAllocation(_ id: Allocation.ID, _ new: Allocation?) {
+        let (old, next) = (allocations[id]?.entry, new?.entry)
+        allocations[id] = new
+        guard old?.ticket != next?.ticket || old?.group != next?.group else { return }
+        if let old { leaveLines(old) }
+        if let next { joinLines(next) }
+        if let new, let due = Due(new) { self.due.insert(due) }
+    }
+
+    private mutating func joinLines(_ entry: Entry) {
+        for line in entry.lines { lines[line, default: Line()].insert(entry.ticket, in: entry.group) }
+    }
+
+    /// Who leaves may have stood in the way of those behind it.
+    private mutating func leaveLines(_ entry: Entry) {
+        for line in entry.lines {
+            lines[line]?.remove(entry.ticket, from: entry.group)
+            if lines[line]?.isEmpty == true {
+                lines[line] = nil
+                stirred[line] = nil
+            } else {
+                stir(line.federation, line.type)
+            }
+        }
     }
 
     private mutating func setLease(_ id: Lease.ID, _ new: Lease?) {
@@ -72,6 +107,7 @@ extension Ledger {
     }
 
     private mutating func index(_ lease: Lease) {
+        if let entry = lease.entry { joinLines(entry) }
         if lease.status.holdsWindow {
             let (lender, borrower) = lease.quotaKeys
             calendars[lease.resourceKey, default: Calendar()].add(lease.quantity, over: lease.occupied)
@@ -94,6 +130,8 @@ extension Ledger {
 
     private mutating func unindex(_ lease: Lease) {
         let key = lease.resourceKey
+        if let entry = lease.entry { leaveLines(entry) }
+        stir(lease.source, lease.resourceType)
         if lease.status.holdsWindow {
             let (lender, borrower) = lease.quotaKeys
             calendars.remove(lease, from: key)
@@ -115,20 +153,6 @@ extension Ledger {
         }
         leaseCount[lease.federation, default: 0] -= 1
         if leaseCount[lease.federation] == 0 { leaseCount[lease.federation] = nil }
-    }
-
-    /// Changed leases, dry runs and what was taken back leave entries that mean nothing; they are dropped before
-    /// they outnumber the rest, however far ahead they lie.
-    mutating func dropStaleDue() {
-        guard due.count > 2 * leases.count + 1024 else { return }
-        due = Heap(leases.values.compactMap(Due.init))
-    }
-}
-
-extension Ledger.Due {
-    init?(_ lease: Lease) {
-        guard let at = lease.nextDue else { return nil }
-        self.init(at: at, isBeginning: lease.status == .granted, lease: lease.id)
     }
 }
 

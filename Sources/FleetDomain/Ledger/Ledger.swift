@@ -35,13 +35,26 @@ package struct Ledger: Sendable {
     package internal(set) var federationsOfFleet: [Fleet.ID: Set<Federation.ID>] = [:]
     /// Quantity in the hands of borrowers.
     package internal(set) var possessed: [Resource.Key: Int64] = [:]
-    /// When time alone changes a lease; entries may be out of date and are checked when they come up.
+    /// The types of which a member has a balance.
+    var typesOfMember: [Member.Key: Set<ResourceType>] = [:]
+    /// Those who wait, by what they wait for.
+    package internal(set) var lines: [Line.Key: Line] = [:]
+    /// The lines for which something may have become free, with how far each has been gone through.
+    var stirred: [Line.Key: Pass] = [:]
+    /// When time alone changes something; entries may be out of date and are checked when they come up.
     var due = Heap<Due>()
     /// Leases to be ended because of an intent that touched many at once.
     var drain: [Lease.ID] = []
 
+    /// The clock is let go on to see when a waiter would begin; all of it is taken back.
+    var isForeseeing = false
+    /// What came up meanwhile, to be put back.
+    var foreseenDue: [Due] = []
+
     /// Leases that neither time nor an intent touches any more, because what they did to them could not be stored.
     private(set) var aside: Set<Lease.ID> = []
+    /// The same of allocations that wait.
+    private(set) var asideAllocations: Set<Allocation.ID> = []
 
     /// The position of the last recorded event.
     package private(set) var position: Int64
@@ -56,17 +69,6 @@ package struct Ledger: Sendable {
         self.lastTime = lastTime
     }
 
-    struct Due: Comparable, Sendable {
-        let at: Timestamp
-        /// Endings come before beginnings at the same instant.
-        let isBeginning: Bool
-        let lease: Lease.ID
-
-        static func < (a: Due, b: Due) -> Bool {
-            (a.at.milliseconds, a.isBeginning ? 1 : 0, a.lease.raw)
-                < (b.at.milliseconds, b.isBeginning ? 1 : 0, b.lease.raw)
-        }
-    }
 }
 
 /// A point that a ledger can be taken back to.
@@ -76,6 +78,7 @@ package struct Savepoint: Sendable {
     package let position: Int64
     fileprivate let lastTime: Timestamp
     fileprivate let drain: [Lease.ID]
+    fileprivate let stirred: [Line.Key: Ledger.Pass]
 }
 
 extension Ledger {
@@ -136,7 +139,7 @@ extension Ledger {
     private mutating func noteAllocation(of lease: Lease, at time: Timestamp) {
         guard let id = lease.allocation, var allocation = allocations[id] else { return }
         allocation.hasBegun = allocation.hasBegun || lease.status == .active
-        let isGone = [.rejected, .expired, .cancelled, .revoked, .noShow].contains(lease.status)
+        let isGone = [.rejected, .expired, .cancelled, .revoked, .preempted, .noShow].contains(lease.status)
         allocation.isPart = allocation.isPart || isGone
         allocation.status = allocation.status(after: lease, live: allocation.leases.compactMap { leases[$0] })
         allocation.version += 1
@@ -146,7 +149,8 @@ extension Ledger {
 
     package var savepoint: Savepoint {
         Savepoint(
-            undoCount: undo.count, recordedCount: recorded.count, position: position, lastTime: lastTime, drain: drain)
+            undoCount: undo.count, recordedCount: recorded.count, position: position, lastTime: lastTime, drain: drain,
+            stirred: stirred)
     }
 
     /// Takes back everything since `savepoint`.
@@ -156,6 +160,7 @@ extension Ledger {
         position = savepoint.position
         lastTime = savepoint.lastTime
         drain = savepoint.drain
+        stirred = savepoint.stirred
         dropStaleDue()
     }
 
@@ -169,8 +174,19 @@ extension Ledger {
         dropStaleDue()
     }
 
-    /// Leaves a lease alone until the state is loaded again: one that cannot be stored must not stop the clock of all.
-    package mutating func setAside(_ lease: Lease.ID) { aside.insert(lease) }
+    /// Leaves alone, until the state is loaded again, what a change of the clock was about: one that cannot be stored
+    /// must not stop the clock of all.
+    ///
+    /// - Returns: what it was, if it was something that can be left alone.
+    package mutating func setAside(_ events: [Event]) -> String? {
+        if let allocation = events.lazy.compactMap(\.entity.asAllocation).first {
+            asideAllocations.insert(allocation.id)
+            return "allocation \(allocation.id)"
+        }
+        guard let lease = events.first?.entity.asLease else { return nil }
+        aside.insert(lease.id)
+        return "lease \(lease.id)"
+    }
 
     private mutating func put(_ entity: Entity) {
         let old = current(entity)

@@ -13,6 +13,7 @@ extension Explanation {
         if let counterfactual { counterfactual.write(to: &json) }
         writeNearestWindows(to: &json)
         json.field("searched_until", searchedUntil?.description)
+        json.field("estimated_wait_seconds", estimatedWait)
         json.endObject()
     }
 
@@ -94,7 +95,8 @@ extension Explanation {
                 counts[member.key] = member.value.integerValue.map(Int.init)
             }, counterfactual: object["counterfactual"]?.objectValue.flatMap(Counterfactual.init(object:)),
             nearestWindows: windows.compactMap(Window.init(json:)),
-            searchedUntil: object["searched_until"]?.stringValue.flatMap { Timestamp($0) })
+            searchedUntil: object["searched_until"]?.stringValue.flatMap { Timestamp($0) },
+            estimatedWait: object["estimated_wait_seconds"]?.integerValue)
     }
 }
 

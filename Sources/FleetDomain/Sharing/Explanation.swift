@@ -14,6 +14,8 @@ package struct Explanation: Sendable, Equatable {
     package var nearestWindows: [Window]
     /// The instant up to which free windows were looked for; nil when none were.
     package var searchedUntil: Timestamp?
+    /// Of what was queued: how long it waits if nothing else comes; nil when that is further than was looked.
+    package var estimatedWait: Seconds?
 
     package struct Constraint: Sendable, Equatable {
         package var code: String

@@ -7,7 +7,7 @@ extension Lease: Record {
             "requested_by", "status_reason", "awaiting_return", "fencing_token", "handover", "buffer_seconds",
             "is_unit",
             "no_show_after_seconds", "acknowledge_within_seconds", "deadline", "ready_at", "allocation_id",
-            "was_approved", "preemptions", "version", "created_at",
+            "was_approved", "arrival", "preemptions", "version", "created_at",
             "updated_at",
         ]
     }
@@ -21,7 +21,7 @@ extension Lease: Record {
             .bool(awaitingReturn),
             .integer(fencingToken), .choice(handover), .integer(buffer), .bool(isUnit), .integer(noShowAfter),
             .integer(acknowledgeWithin), .time(deadline), .time(readyAt), .id(allocation),
-            .bool(wasApproved), .integer(preemptions), .integer(version), .time(createdAt),
+            .bool(wasApproved), .integer(arrival), .integer(preemptions), .integer(version), .time(createdAt),
             .time(updatedAt),
         ]
     }
@@ -58,6 +58,7 @@ extension Lease: Record {
         allocation = try reader.optionalID()
         // Leases of before were asked for by name, so that there was nothing to keep back.
         wasApproved = try reader.optionalInteger() != 0
+        arrival = try reader.optionalInteger()
         preemptions = try reader.optionalInteger() ?? 0
         version = try reader.integer()
         createdAt = try reader.time()

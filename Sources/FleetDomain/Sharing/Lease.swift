@@ -29,12 +29,12 @@ package struct Lease: Sendable, Equatable {
     package var awaitingReturn: Bool
     /// The token that the resource checks. The holder sees the one it was activated with, never a later one.
     package var fencingToken: Int64?
-    /// The resource's terms when the lease was made: a later change of the resource moves no promise.
-    package let handover: Handover
-    package let buffer: Seconds
+    /// The resource's terms when the lease was promised: a later change of the resource moves no promise.
+    package var handover: Handover
+    package var buffer: Seconds
     package let isUnit: Bool
-    package let noShowAfter: Seconds
-    package let acknowledgeWithin: Seconds
+    package var noShowAfter: Seconds
+    package var acknowledgeWithin: Seconds
     /// While `pending` or `queued`: when the request lapses. While `revoking` or `preempting`: when the owner may
     /// report the new fence.
     package var deadline: Timestamp?
@@ -44,6 +44,8 @@ package struct Lease: Sendable, Equatable {
     package var allocation: Allocation.ID?
     /// Whether its owner has agreed to it: until then, whoever did not name the resource is not told which it is.
     package var wasApproved: Bool
+    /// Of one that was queued: the end of the log when it came.
+    package var arrival: Int64?
     /// How often a stronger request has taken away what this one asked for.
     package let preemptions: Int64
     package var version: Int64

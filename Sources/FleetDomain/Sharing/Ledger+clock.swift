@@ -14,11 +14,29 @@ extension Ledger {
         while let next = due.min, next.at <= context.now {
             guard changed < limit else { return false }
             due.removeMin()
-            guard let lease = leases[next.lease], Due(lease) == next, !aside.contains(lease.id) else { continue }
-            changed += 1
-            elapse(lease, &context)
+            if isForeseeing { foreseenDue.append(next) }
+            if elapse(next, &context) { changed += 1 }
         }
         return true
+    }
+
+    /// - Returns: whether anything changed.
+    private mutating func elapse(_ due: Due, _ context: inout Context) -> Bool {
+        switch due.subject {
+        case .ending(let id), .beginning(let id):
+            guard let lease = leases[id], Due(lease) == due, !aside.contains(id) else { return false }
+            elapse(lease, &context)
+            return true
+        case .lapse(let id):
+            guard let allocation = allocations[id], Due(allocation) == due, !asideAllocations.contains(id) else {
+                return false
+            }
+            leaveQueue(allocation, .allocationExpired, &context)
+            return true
+        case .cooled(let key):
+            if let type = resources[key]?.type { stir(key.fleet, type) }
+            return false
+        }
     }
 
     /// The next instant at which there may be something to record.
@@ -29,7 +47,8 @@ extension Ledger {
         case .queued: end(lease, .expired, .sharingExpired, "waited_too_long", &context)
         case .pending: end(lease, .expired, .sharingExpired, "not_approved_in_time", &context)
         case .granted: elapseGranted(lease, &context)
-        case .active where lease.handover == .automatic: end(lease, .completed, .sharingCompleted, nil, &context)
+        case .active where lease.handover == .automatic || isForeseeing:
+            end(lease, .completed, .sharingCompleted, nil, &context)
         case .active: keepLate(lease, &context)
         case .overdue, .revoking, .preempting, .completed, .rejected, .expired, .cancelled, .revoked, .preempted,
             .noShow:
@@ -44,12 +63,12 @@ extension Ledger {
             warnNext(for: lease.resourceKey, &context)
         } else if isBlocked {
             wait(lease, &context)
-        } else if lease.handover == .confirmed {
+        } else if lease.handover == .confirmed, !isForeseeing {
             end(lease, .noShow, .sharingNoShow, nil, &context)
         } else {
             var lease = lease
             // Also when its end has passed while nobody looked: it ran, and its end is recorded next.
-            begin(&lease, at: context.now)
+            hand(&lease, at: context.now)
             _ = save(.sharingActivated, lease, &context)
         }
     }
@@ -94,7 +113,10 @@ extension Ledger {
     }
 
     /// The leases that intents recorded in the state still have to end: found again after a start.
+    ///
+    /// Whether anybody who waits can be served is looked at anew as well.
     package mutating func resumeDrains() {
+        for key in lines.keys { stirred[key] = Pass() }
         let recalled = members.values.filter { $0.status == .leaving && $0.isRecalled }.map(\.key)
         let ended = federations.values.filter {
             $0.status == .dissolving || $0.status == .suspended && $0.policy.onSuspend == .revoke

@@ -16,7 +16,8 @@ extension Ledger {
                 now: now)
             + offerViolations(of: request, resource, federation.policy, isNamed: lease.allocation == nil)
             + extensionViolations(
-                of: lease, asking: request, lasting: min(duration, federation.policy.leaseDurationMax), resource)
+                of: lease, asking: request, lasting: min(duration, federation.policy.leaseDurationMax), resource,
+                now: now)
         guard violations.isEmpty else {
             throw refusal(violations, hiding: concealed(from: sides, request, in: federation.id))
         }
@@ -24,7 +25,7 @@ extension Ledger {
 
     /// What is promised to others, and what quotas leave, in the time that an extension adds.
     private func extensionViolations(
-        of lease: Lease, asking request: SharingRequest, lasting duration: Seconds, _ resource: Resource
+        of lease: Lease, asking request: SharingRequest, lasting duration: Seconds, _ resource: Resource, now: Timestamp
     ) -> [Violation] {
         guard duration > lease.duration else { return [] }
         var added = Window(start: lease.occupied.end, end: lease.startsAt + duration + lease.buffer)
@@ -39,9 +40,15 @@ extension Ledger {
                     value: isPart ? "\(longest)" : nil, sentence: "the resource is taken in the added time",
                     limit: resource.capacity))
         }
+        violations += quotaViolations(
+            of: request, type: lease.resourceType, in: lease.federation, quantity: lease.quantity, over: added)
+        if let federation = federations[lease.federation], isAwaited(lease, resource, federation, now: now) {
+            violations.append(
+                Violation(
+                    code: .queuedAhead, concern: .resource, field: "duration", value: nil,
+                    sentence: "who is within its nominal quota waits for the resource"))
+        }
         return violations
-            + quotaViolations(
-                of: request, type: lease.resourceType, in: lease.federation, quantity: lease.quantity, over: added)
     }
 
     /// The first instant of `added` at which the resource has no room for what the lease holds. What cools only
@@ -80,7 +87,7 @@ extension Ledger {
 
 extension Lease {
     /// The request that would ask for it, lasting `duration`.
-    fileprivate func request(lasting duration: Seconds) -> SharingRequest {
+    func request(lasting duration: Seconds) -> SharingRequest {
         SharingRequest(
             source: source, target: target, resourceType: resourceType, resource: resource, duration: duration,
             priority: priority, federation: federation, startsAt: startsAt, quantity: quantity)

@@ -68,6 +68,7 @@ extension Ledger {
     }
 
     private mutating func approve(_ lease: Lease, _ context: inout Context) throws(FleetError) -> Entity {
+        if lease.status == .queued { throw FleetError.resolved(lease, toBecome: .granted) }
         if lease.status != .pending { return .lease(lease) }
         guard context.now < lease.nextDue ?? lease.endsAt else {
             throw FleetError(.alreadyResolved, "The request lapsed before it was approved.")
@@ -213,6 +214,13 @@ extension Ledger {
     private func require(
         _ lease: Lease, mayLast duration: Seconds, _ sides: Sides, now: Timestamp
     ) throws(FleetError) {
+        if lease.status == .queued, sides.target {
+            // Nothing is promised yet; what it then asks for is decided when its turn comes.
+            guard let policy = federations[lease.federation]?.policy, duration > policy.leaseDurationMax else { return }
+            let violations = policyViolations(
+                asking: lease.resourceType, lasting: duration, startsAt: now, policy, now: now)
+            throw refusal(violations, hiding: [])
+        }
         guard lease.status == .pending || lease.status == .granted || lease.status == .active else {
             throw FleetError.resolved(lease, toBecome: lease.status)
         }
@@ -247,7 +255,7 @@ extension Ledger {
         }
         context.actingFleet = isBorrower ? lease.target : lease.source
         switch lease.status {
-        case .pending, .granted:
+        case .queued, .pending, .granted:
             let reason = isBorrower ? "cancelled_by_borrower" : "cancelled_by_lender"
             return end(lease, .cancelled, .sharingCancelled, reason, &context)
         case .active, .overdue:
@@ -293,7 +301,7 @@ extension Ledger {
         hand(&lease, at: now)
     }
 
-    private func hand(_ lease: inout Lease, at now: Timestamp) {
+    func hand(_ lease: inout Lease, at now: Timestamp) {
         lease.status = .active
         lease.awaitingReturn = false
         lease.activatedAt = now
@@ -374,7 +382,7 @@ extension Ledger {
 extension FleetError {
     /// The lease is past the point at which it could have become `next`.
     package static func resolved(_ lease: Lease, toBecome next: LeaseStatus) -> FleetError {
-        let resolvesHold = next == .granted || next == .rejected
+        let resolvesHold = lease.status != .queued && (next == .granted || next == .rejected)
         let code: ErrorCode =
             lease.status.isFinal || lease.status == .granted || resolvesHold ? .alreadyResolved : .invalidTransition
         let status = lease.status.rawValue

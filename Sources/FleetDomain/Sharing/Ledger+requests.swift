@@ -5,7 +5,8 @@ extension Ledger {
     /// 2. in which federation the two fleets meet;
     /// 3. which resource is meant, registered on the way if the owner asks;
     /// 4. everything that stands against it, all rules evaluated;
-    /// 5. whether both sides consent, now or by a rule: granted, or held for approval.
+    /// 5. if it may wait for what stands against it: the queue;
+    /// 6. whether both sides consent, now or by a rule: granted, or held for approval.
     ///
     /// - Throws: `same_fleet`, `permission_denied`, `fleet_not_found`, `federation_not_found`,
     ///   `federation_ambiguous`, `resource_not_found`, or a refusal with its explanation.
@@ -23,6 +24,12 @@ extension Ledger {
 
         let violations = violations(
             of: request, startsAt: startsAt, federation: federation, resource: resource, now: context.now)
+        let consents = sides.source && sides.target
+        if request.mayWait, let resource, canWait(request, resource, violations, hiding: concealed, federation) {
+            return enqueue(
+                request, of: resource, startsAt: startsAt, by: sides.target ? .target : .source, consents: consents,
+                federation, &context)
+        }
         guard violations.isEmpty, let resource else {
             throw refusal(
                 violations, hiding: concealed,
@@ -31,9 +38,7 @@ extension Ledger {
                 })
         }
 
-        let isApproved =
-            level <= .low || sides.source && sides.target
-            || sides.target && isApprovedByRule(request, in: federation.id)
+        let isApproved = consents || isApproved(request, by: sides.target ? .target : .source, in: federation.id)
         return grant(request, of: resource, startsAt: startsAt, sides, isApproved, federation, &context)
     }
 
@@ -139,7 +144,7 @@ extension Ledger {
     // MARK: 4. What stands against it
 
     /// All rules, each judged with the ones before it lifted, so that the whole set, once lifted, is enough.
-    private func violations(
+    func violations(
         of request: SharingRequest, startsAt: Timestamp, federation: Federation, resource: Resource?, now: Timestamp
     ) -> [Violation] {
         standingViolations(of: request, federation)
@@ -168,9 +173,13 @@ extension Ledger {
         }
         var window = Window(start: lifted.start, end: lifted.end + resource.buffer)
         var quantity = request.quantity
-        let free = resource.capacity - occupied(resource, over: window)
+        let kept = kept(from: request, resource, in: federation, now: now)
+        let unpromised = resource.capacity - occupied(resource, over: window)
+        let free = unpromised - kept.quantity(of: resource.key, over: window)
         if quantity > free {
-            let clash = capacityViolation(of: request, resource, free: free, startsAt: startsAt, policy, now: now)
+            let clash = capacityViolation(
+                of: request, resource, free: free, isKept: quantity <= unpromised, keeping: kept[resource.key] ?? [],
+                startsAt: startsAt, policy, now: now)
             violations.append(clash.violation)
             if clash.violation.field == "quantity", free > 0 { quantity = free }
             if let next = clash.next { window = window.moved(to: next) }
@@ -228,13 +237,15 @@ extension Ledger {
         }
     }
 
+    /// - Parameter isKept: whether it would fit but for those who wait.
     private func capacityViolation(
-        of request: SharingRequest, _ resource: Resource, free: Int64, startsAt: Timestamp,
-        _ policy: FederationPolicy, now: Timestamp
+        of request: SharingRequest, _ resource: Resource, free: Int64, isKept: Bool, keeping kept: [Kept],
+        startsAt: Timestamp, _ policy: FederationPolicy, now: Timestamp
     ) -> (violation: Violation, next: Timestamp?) {
         if free > 0 || request.quantity > resource.capacity {
             let violation = Violation(
-                code: .capacityExceeded, concern: .resource, field: "quantity", value: free > 0 ? "\(free)" : nil,
+                code: isKept ? .queuedAhead : .capacityExceeded, concern: .resource, field: "quantity",
+                value: free > 0 ? "\(free)" : nil,
                 sentence: "at most \(max(0, free)) of \(resource.capacity) are free in this window",
                 limit: resource.capacity)
             return (violation, nil)
@@ -243,13 +254,14 @@ extension Ledger {
         // Where the policy moves the start forward, any start before that one will do as well.
         let next = gaps(
             of: resource, quantity: request.quantity, lifted.end.seconds(since: lifted.start),
-            from: lifted.start < startsAt ? now : startsAt, policy, now: now
+            from: lifted.start < startsAt ? now : startsAt, policy, keeping: kept, now: now
         ).windows.first.flatMap { $0.start <= now && isHeldLate(resource.key) ? nil : $0 }
+        let taken = isKept ? "kept for those who wait within their nominal" : "taken"
         let violation = Violation(
-            code: resource.isUnit ? .windowConflict : .capacityExceeded, concern: .resource, field: "starts_at",
-            value: next?.start.description,
-            sentence: next.map { "the resource is taken in this window, and free from \($0.start)" }
-                ?? "the resource is taken in this window", limit: resource.capacity)
+            code: isKept ? .queuedAhead : resource.isUnit ? .windowConflict : .capacityExceeded, concern: .resource,
+            field: "starts_at", value: next?.start.description,
+            sentence: next.map { "the resource is \(taken) in this window, and free from \($0.start)" }
+                ?? "the resource is \(taken) in this window", limit: resource.capacity)
         return (violation, next?.start)
     }
 
@@ -267,7 +279,13 @@ extension Ledger {
         return most
     }
 
-    // MARK: 5. Consent
+    // MARK: 6. Consent
+
+    /// Whether the lender consents without being asked: by its level, or by a rule.
+    func isApproved(_ request: SharingRequest, by side: LeaseSide, in federation: Federation.ID) -> Bool {
+        isolation(between: request.source, request.target, in: federation) <= .low
+            || side == .target && isApprovedByRule(request, in: federation)
+    }
 
     private func isApprovedByRule(_ request: SharingRequest, in federation: Federation.ID) -> Bool {
         members[Member.Key(federation: federation, fleet: request.source)]?.rules.contains {
@@ -303,7 +321,8 @@ extension Ledger {
             handover: resource.handover, buffer: resource.buffer, isUnit: resource.isUnit,
             noShowAfter: policy.noShowAfter, acknowledgeWithin: policy.acknowledgeDeadline,
             deadline: isApproved ? nil : context.now + policy.approvalTimeout, readyAt: nil, allocation: nil,
-            wasApproved: isApproved, preemptions: 0, version: 1, createdAt: context.now, updatedAt: context.now)
+            wasApproved: isApproved, arrival: nil, preemptions: 0, version: 1, createdAt: context.now,
+            updatedAt: context.now)
         if isApproved { begin(&lease, at: context.now) }
         return lease
     }

@@ -3,16 +3,20 @@ extension Ledger {
     /// Windows in which the resource has room for the request, from `start` on, as far as the policy lets anyone
     /// book.
     ///
-    /// - Parameter limits: what else a window has to fit into.
+    /// - Parameters:
+    ///   - limits: what else a window has to fit into.
+    ///   - kept: what of the resource is left to those who wait.
     func gaps(
         of resource: Resource, quantity: Int64, _ duration: Seconds, from start: Timestamp,
-        _ policy: FederationPolicy, within limits: [Room] = [], now: Timestamp
+        _ policy: FederationPolicy, within limits: [Room] = [], keeping kept: [Kept] = [], now: Timestamp
     ) -> Nearest {
         let horizon = now + policy.bookingHorizon
         let until = horizon + duration + resource.buffer
         // Nothing is looked for while anything cools: what is found is free, if not always the first.
         let start = resource.cooling.reduce(start) { max($0, $1.until) }
-        let room = Room(calendar: calendars[resource.key] ?? Calendar(), ceiling: resource.capacity - quantity)
+        var calendar = calendars[resource.key] ?? Calendar()
+        for one in kept { calendar.add(one.quantity, over: one.window) }
+        let room = Room(calendar: calendar, ceiling: resource.capacity - quantity)
         let found = ([room] + limits).windows(
             of: duration + resource.buffer, from: start, until: until, count: SharingLimits.nearestWindows)
         let windows = found.map { Window(start: $0.start, end: $0.start + duration) }
@@ -28,6 +32,7 @@ extension Ledger {
         let lifted = request.within(federation.policy, startsAt: startsAt, now: now)
         return gaps(
             of: resource, quantity: request.quantity, lifted.end.seconds(since: lifted.start), from: lifted.start,
-            federation.policy, within: quotaRooms(of: request, type: resource.type, in: federation.id), now: now)
+            federation.policy, within: quotaRooms(of: request, type: resource.type, in: federation.id),
+            keeping: kept(from: request, resource, in: federation, now: now)[resource.key] ?? [], now: now)
     }
 }

@@ -13,11 +13,14 @@ package struct SharingRequest: Sendable, Equatable {
     package var quantity: Int64
     package var purpose: String?
     package var reason: String?
+    /// Whether it may wait in the queue for what cannot be given at once.
+    package var mayWait: Bool
 
     package init(
         source: Fleet.ID, target: Fleet.ID, resourceType: ResourceType, resource: Resource.ID, duration: Seconds,
         priority: Priority = .normal, federation: Federation.ID? = nil, startsAt: Timestamp? = nil,
-        quantity: Int64 = 1, purpose: String? = nil, reason: String? = nil
+        quantity: Int64 = 1, purpose: String? = nil, reason: String? = nil,
+        mayWait: Bool = false
     ) {
         self.source = source
         self.target = target
@@ -30,6 +33,7 @@ package struct SharingRequest: Sendable, Equatable {
         self.quantity = quantity
         self.purpose = purpose
         self.reason = reason
+        self.mayWait = mayWait
     }
 }
 

@@ -24,7 +24,7 @@ struct Violation: Equatable {
     /// The reasons in order of precedence: the first that applies names the refusal.
     static let precedence: [ErrorCode] = [
         .federationInactive, .memberInactive, .sharingDisabled, .policyForbids, .resourceUnavailable,
-        .unitNotReturned, .windowConflict, .capacityExceeded, .lendingLimit, .borrowingLimit,
+        .unitNotReturned, .windowConflict, .capacityExceeded, .lendingLimit, .borrowingLimit, .queuedAhead,
     ]
 
     /// The one that names the refusal.

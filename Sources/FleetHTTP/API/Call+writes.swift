@@ -58,11 +58,14 @@ extension Call {
             dryRun: isDryRun, claim: claim?.fresh
         ) { (ledger, context) throws(FleetError) in
             if let condition, let target = write.target {
-                try condition.require(ETag(of: view.bytes(of: try target(ledger), write.facet, in: ledger)))
+                let target = try target(ledger)
+                let place = target.waiter.flatMap { ledger.place(of: $0, context) }
+                try condition.require(ETag(of: view.bytes(of: target, write.facet, place: place, in: ledger)))
             }
             let entity = try write.decide(&ledger, &context)
             var decision = Decision(entity)
             if let entity { decision.obligations = write.obligations(entity, ledger) }
+            decision.place = entity?.waiter.flatMap { ledger.place(of: $0, context) }
             if case .federation(let federation)? = entity {
                 decision.standing = ledger.standing(of: context.principal, in: federation)
             }
@@ -78,6 +81,22 @@ extension Call {
         }
     }
 
+    /// Where something that waits stands in the queue; nil for what does not wait.
+    func place(of entity: Entity) async throws(FleetError) -> Place? {
+        guard let waiter = entity.waiter else { return nil }
+        // To look ahead, the writer goes on from its own state, and takes it back.
+        let command = Command(
+            operation: "queue.look", principal: principal, object: path, requestID: request.identity.requestID,
+            dryRun: true
+        ) { (ledger, context) throws(FleetError) in
+            var decision = Decision(nil)
+            decision.place = ledger.place(of: waiter, context)
+            return decision
+        }
+        guard case .decided(let decision, _) = try await api.orchestrator.submit(command) else { return nil }
+        return decision.place
+    }
+
     // MARK: If-Match
 
     func condition(hasTarget: Bool) throws(FleetError) -> TagCondition? {
@@ -91,8 +110,9 @@ extension Call {
     }
 
     /// The answer of a write that finds done what it asks for: the object as it is, and the end of the log.
-    func answer(unchanged entity: Entity) throws(FleetError) -> Response {
-        let bytes = view.bytes(of: entity)
+    func answer(unchanged entity: Entity) async throws(FleetError) -> Response {
+        let place = try await place(of: entity)
+        let bytes = view.bytes(of: entity, place: place)
         if let condition = try condition(hasTarget: true) { try condition.require(ETag(of: bytes)) }
         var response = try answer(bytes)
         let end = api.orchestrator.committed.position
@@ -167,6 +187,7 @@ extension Call {
         if case .allocation(let allocation) = event.entity, !allocation.leases.isEmpty {
             decision.leases = try await leases(decidedWith: allocation, position)
         }
+        decision.place = try await place(of: event.entity)
         decision.obligations = try await api.orchestrator.inspect { ledger in write.obligations(event.entity, ledger) }
         var response = try answer(write, decision, event.position, isReplay: true)
         response.headers.append(HTTPField(name: .idempotencyReplayed, value: "true"))
@@ -207,7 +228,8 @@ extension Call {
             response = Response(status: .noContent)
         } else if let entity = decision.entity {
             let bytes = view.bytes(
-                of: entity, write.facet, standing: decision.standing, leases: decision.leases, use: decision.use,
+                of: entity, write.facet, standing: decision.standing, leases: decision.leases, place: decision.place,
+                use: decision.use,
                 secret: isReplay ? nil : write.secret,
                 obligations: answer.status == .accepted ? decision.obligations : nil)
             response = try self.answer(bytes, status: answer.status)

@@ -85,6 +85,7 @@ extension ErrorCode {
         case .capacityExceeded: .init(.conflict, "Capacity exceeded")
         case .lendingLimit: .init(.conflict, "Lending limit")
         case .borrowingLimit: .init(.conflict, "Borrowing limit")
+        case .queuedAhead: .init(.conflict, "Queued ahead")
         case .unavailable: .init(.conflict, "Unavailable")
 
         case .internalError: .init(.internalServerError, "Internal error")

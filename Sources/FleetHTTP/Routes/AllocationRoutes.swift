@@ -21,6 +21,8 @@ enum AllocationRoutes {
             Schema.Field("earliest", .timestamp, "The first start that will do; now, when absent."),
             Schema.Field("latest", .timestamp, "The last start that will do; earliest, when absent."),
             Schema.Field("priority", .choice(Priority.self)),
+            Schema.Field(
+                "queue", .boolean, "Whether it may wait. Without latest it then takes whatever start comes."),
             Schema.Field("partial", .boolean, "Whether a part of the quantity will do."),
             Schema.Field("purpose", .string(0...500)),
             Schema.Field("reason", .string(0...500), "Mandatory for an emergency."),
@@ -38,7 +40,8 @@ enum AllocationRoutes {
             federation: federation, target: try body.requiredName("target_fleet_id"), items: try items(of: body),
             duration: body.integer("duration") ?? 1, earliest: body.time("earliest"), latest: body.time("latest"),
             priority: body.choice("priority") ?? .normal, acceptsPart: body.bool("partial") ?? false,
-            purpose: body.optionalText("purpose"), reason: body.optionalText("reason"))
+            purpose: body.optionalText("purpose"), reason: body.optionalText("reason"),
+            mayWait: body.bool("queue") ?? false)
         return try await call.perform(
             Write(operation: "allocation.decide", kind: .allocation) { (ledger, context) throws(FleetError) in
                 try ledger.allocate(request, &context)
@@ -99,7 +102,8 @@ enum AllocationRoutes {
 
     static func get(_ call: Call) async throws -> Response {
         let (allocation, leases) = try await allocation(call)
-        return try call.object { call.view.write(allocation, leases: leases, to: &$0) }
+        let place = try await call.place(of: .allocation(allocation))
+        return try call.object { call.view.write(allocation, leases: leases, place: place, to: &$0) }
     }
 
     /// The allocation, if the caller may see it: for the fleet that asked, or as a coordinator where its use is open.
@@ -148,7 +152,8 @@ enum AllocationRoutes {
     private static func seen(_ call: Call) async throws -> Int64? {
         guard let condition = try call.condition(hasTarget: true) else { return nil }
         let (allocation, leases) = try await allocation(call)
-        try condition.require(ETag(of: call.view.bytes(of: .allocation(allocation), leases: leases)))
+        let place = try await call.place(of: .allocation(allocation))
+        try condition.require(ETag(of: call.view.bytes(of: .allocation(allocation), leases: leases, place: place)))
         return allocation.version
     }
 }

@@ -18,6 +18,7 @@ enum SharingRoutes {
         Schema.Field("quantity", .integer(1...1_000_000)),
         Schema.Field("purpose", .string(0...500)),
         Schema.Field("reason", .string(0...500), "Mandatory for an emergency."),
+        Schema.Field("queue", .boolean, "Whether it may wait for the resource, where the lender shows it."),
     ])
     static let update = Schema.object([
         Schema.Field("duration", .integer(1...31_536_000), "Seconds; longer is decided anew."),
@@ -34,7 +35,8 @@ enum SharingRoutes {
             duration: body.integer("duration") ?? 1, priority: body.choice("priority") ?? .normal,
             federation: body.id("federation_id"), startsAt: body.time("starts_at"),
             quantity: body.integer("quantity") ?? 1,
-            purpose: body.optionalText("purpose"), reason: body.optionalText("reason"))
+            purpose: body.optionalText("purpose"), reason: body.optionalText("reason"),
+            mayWait: body.bool("queue") ?? false)
         return try await call.perform(
             Write(operation: "sharing.request", kind: .lease) { (ledger, context) throws(FleetError) in
                 try ledger.request(request, &context)
@@ -67,7 +69,8 @@ enum SharingRoutes {
 
     static func get(_ call: Call) async throws -> Response {
         let lease = try await lease(call.id("sharing_id"), call)
-        return try call.object { call.view.write(lease, to: &$0) }
+        let place = try await call.place(of: .lease(lease))
+        return try call.object { call.view.write(lease, place: place, to: &$0) }
     }
 
     /// The lease, if the caller may see it: as a side of it, or as a coordinator where use is open.
@@ -165,7 +168,7 @@ enum SharingRoutes {
                 }
             }
             guard lease.status == next else { throw FleetError.resolved(lease, toBecome: next ?? lease.status) }
-            return try call.answer(unchanged: .lease(lease))
+            return try await call.answer(unchanged: .lease(lease))
         }
     }
 

@@ -10,6 +10,8 @@ package struct Decision: Sendable, Equatable {
     package var use: QuotaUse?
     /// The leases made for it, where the entity is an allocation.
     package var leases: [Lease] = []
+    /// Where the entity stands in the queue, if it waits.
+    package var place: Place?
 
     package init(_ entity: Entity?) { self.entity = entity }
 }

@@ -16,6 +16,7 @@ struct Writer {
     private let environment: Environment
     private let observer: WriterObserver
     private let logger: Logger
+    private let ownSeed: UInt64
 
     init(
         ledger: Ledger, store: Store, committed: CommittedLog, environment: Environment, observer: WriterObserver,
@@ -25,6 +26,7 @@ struct Writer {
         self.store = store
         self.committed = committed
         self.environment = environment
+        ownSeed = environment.seed()
         self.observer = observer
         self.logger = logger
     }
@@ -45,8 +47,14 @@ struct Writer {
         let entries = crossings.due(at: now, all: flushCrossings)
         record(entries)
         drain()
+        handOn()
         var records: [IdempotencyRecord] = []
-        let answers = letters.map { answer(to: $0, &records) }
+        let answers = letters.map { letter in
+            let answer = answer(to: letter, &records)
+            // Before the next command: who waits comes before who asks now.
+            handOn()
+            return answer
+        }
         do {
             try await commit(answers.count, records)
             answer(answers)
@@ -87,6 +95,7 @@ struct Writer {
             var context = clockContext()
             // What fits goes with the commands; a full slice is committed by itself.
             if ledger.advance(&context) { return start }
+            handOn()
             do {
                 try await commit(0, [])
             } catch {
@@ -101,13 +110,15 @@ struct Writer {
 
     private var isTimeDue: Bool { ledger.nextDue.map { $0 <= now } ?? false }
 
-    /// Made only where there is something to record: ids then follow from what was done, and not from how often the
-    /// writer looked.
     private func clockContext() -> Context {
         Context(
             principal: Principal(subject: Event.clock, roles: []), now: now, requestID: Event.clock,
-            ids: environment.ids())
+            ids: ownIDs())
     }
+
+    /// The ids of what nobody asked for follow from the end of the log, and so from what was done, and not from how
+    /// often the writer looked.
+    private func ownIDs() -> IDSource { IDSource(seed: UInt64(ledger.position), random: ownSeed) }
 
     // MARK: 2. Decisions
 
@@ -115,7 +126,7 @@ struct Writer {
         for entry in entries {
             var context = Context(
                 principal: Principal(subject: entry.crossing.principal, roles: []), now: now,
-                requestID: entry.requestID, ids: environment.ids())
+                requestID: entry.requestID, ids: ownIDs())
             ledger.record(entry.type, .crossing(entry.crossing), &context)
         }
     }
@@ -124,6 +135,13 @@ struct Writer {
         guard ledger.hasIntents else { return }
         var context = clockContext()
         _ = ledger.drainLeases(&context)
+    }
+
+    /// Gives what has become free to those who wait for it.
+    private mutating func handOn() {
+        guard ledger.hasStirred else { return }
+        var context = clockContext()
+        ledger.handOn(&context)
     }
 
     private mutating func answer(to letter: Mailbox.Letter, _ records: inout [IdempotencyRecord]) -> Answer {
@@ -228,6 +246,7 @@ struct Writer {
             await commitTimeOneByOne()
             for entry in entries { _ = await commitAlone { $0.record([entry]) } }
             await commitDrainOneByOne()
+            await commitQueueOneByOne()
         } else {
             crossings.putBack(entries)
         }
@@ -264,25 +283,34 @@ struct Writer {
         }
     }
 
-    /// Commits one change of the clock's own. What cannot be stored is taken back and logged, and its lease set aside.
+    private mutating func commitQueueOneByOne() async {
+        for _ in 0..<QueueLimits.triesPerRound where ledger.hasStirred {
+            let goesOn = await commitAlone { writer in
+                var context = writer.clockContext()
+                writer.ledger.handOn(limit: 1, &context)
+            }
+            guard goesOn else { return }
+        }
+    }
+
+    /// Commits one change of the clock's own. What cannot be stored is taken back and logged, and set aside.
     ///
     /// - Returns: whether the next one may be tried.
     private mutating func commitAlone(_ change: (inout Writer) -> Void) async -> Bool {
         let start = ledger.savepoint
         change(&self)
-        let lease = ledger.unconfirmed.events.first?.entity.asLease?.id
+        let events = ledger.unconfirmed.events
         do {
             try await commit(0, [])
             return true
         } catch {
             ledger.rollBack(to: start)
+            let subject = error.isOfWhatWasStored ? ledger.setAside(events) : nil
             logger.error(
                 "a change of the clock could not be committed",
-                metadata: ["lease": "\(lease.map(\.description) ?? "")", "error": "\(error)"])
+                metadata: ["subject": "\(subject ?? "")", "error": "\(error)"])
             if case .outcomeUnknown = error { await reload() }
-            guard error.isOfWhatWasStored, let lease else { return false }
-            ledger.setAside(lease)
-            return true
+            return subject != nil
         }
     }
 
@@ -294,6 +322,7 @@ struct Writer {
         do {
             try await commit(1, records)
             answer([decided])
+            await commitQueueOneByOne()
         } catch {
             ledger.rollBack(to: start)
             if let twin = await outcomeOfTwin(of: letter.command, after: error) {

@@ -95,6 +95,7 @@ extension Migration {
             ready_at INTEGER,
             allocation_id BLOB,
             was_approved INTEGER NOT NULL,
+            arrival INTEGER,
             preemptions INTEGER NOT NULL,
             version INTEGER NOT NULL,
             created_at INTEGER NOT NULL,

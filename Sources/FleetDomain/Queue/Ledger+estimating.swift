@@ -1,0 +1,93 @@
+import DequeModule
+import HeapModule
+
+extension Ledger {
+    /// The place of a waiter, or nil when it does not wait. The ledger is left as it was.
+    package mutating func place(of waiter: Waiter, _ context: Context) -> Place? {
+        guard let (entry, until) = entry(of: waiter) else { return nil }
+        let start = estimatedStart(of: waiter, context)
+        return Place(
+            position: position(of: entry, now: context.now), estimatedStart: start,
+            estimatedWait: start.map { max(0, $0.seconds(since: context.now)) }, until: until)
+    }
+
+    private func entry(of waiter: Waiter) -> (Entry, until: Timestamp)? {
+        switch waiter {
+        case .allocation(let id):
+            guard let allocation = allocations[id], let waiting = allocation.waiting else { return nil }
+            return allocation.entry.map { ($0, waiting.until) }
+        case .lease(let id):
+            guard let lease = leases[id], let until = lease.deadline else { return nil }
+            return lease.entry.map { ($0, until) }
+        }
+    }
+
+    /// In the line in which most stand before it.
+    private func position(of entry: Entry, now: Timestamp) -> Int {
+        guard let federation = federations[entry.federation] else { return 1 }
+        return (entry.lines.map { count(before: entry, in: $0, federation, now: now) }.max() ?? 0) + 1
+    }
+
+    private func count(before entry: Entry, in key: Line.Key, _ federation: Federation, now: Timestamp) -> Int {
+        var lendable: [ResourceType: Int64] = [:]
+        let own = rank(of: entry.group, in: federation, &lendable, now: now)
+        return (lines[key]?.groups ?? [:]).reduce(0) { count, other in
+            guard knows(entry.group.fleet, other.key.fleet, in: federation.id) else { return count }
+            let rank = rank(of: other.key, in: federation, &lendable, now: now)
+            if rank < own { return count + other.value.count }
+            return own < rank ? count : count + other.value.place(of: entry.ticket)
+        }
+    }
+
+    /// Whether the one fleet is told that the other is a member.
+    private func knows(_ fleet: Fleet.ID, _ other: Fleet.ID, in federation: Federation.ID) -> Bool {
+        fleet == other || isolation(between: fleet, other, in: federation) <= .medium
+    }
+
+    /// When the waiter begins if nothing else comes: the clock and the queue are let go on, and taken back. What is
+    /// booked is taken to be fetched and brought back in time; what is already late is not waited for.
+    mutating func estimatedStart(of waiter: Waiter, _ context: Context) -> Timestamp? {
+        let start = savepoint
+        isForeseeing = true
+        defer {
+            rollBack(to: start)
+            isForeseeing = false
+            for entry in foreseenDue { due.insert(entry) }
+            foreseenDue = []
+        }
+        var now = context.now
+        while position - start.position < QueueLimits.foreseenMax {
+            var then = Context(
+                principal: Principal(subject: Event.clock, roles: []), now: now, requestID: Event.clock,
+                ids: context.ids)
+            _ = advance(limit: 64, &then)
+            while hasStirred, position - start.position < QueueLimits.foreseenMax { handOn(&then) }
+            switch startOfServed(waiter) {
+            case .waits: break
+            case .gone: return nil
+            case .begins(let begins): return begins
+            }
+            guard let next = due.min?.at else { return nil }
+            now = max(now, next)
+        }
+        return nil
+    }
+
+    private enum Foreseen {
+        case waits, gone
+        case begins(Timestamp)
+    }
+
+    private func startOfServed(_ waiter: Waiter) -> Foreseen {
+        switch waiter {
+        case .allocation(let id):
+            guard let allocation = allocations[id] else { return .gone }
+            guard allocation.waiting == nil else { return .waits }
+            let begins = allocation.leases.compactMap { leases[$0]?.startsAt }.max()
+            return begins.map(Foreseen.begins) ?? .gone
+        case .lease(let id):
+            guard let lease = leases[id] else { return .gone }
+            return lease.status == .queued ? .waits : .begins(lease.startsAt)
+        }
+    }
+}

@@ -1,0 +1,294 @@
+import FleetDomain
+import FleetHTTP
+import FleetJSON
+import FleetTestSupport
+import Testing
+
+/// What cannot be given at once waits, if it may, and is handed on in an order that can be explained.
+@Suite("The queue", .timeLimit(.minutes(1)))
+struct QueueTests {
+    @Test("An allocation that may wait is queued with its place, and granted when something becomes free")
+    func life() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.offer("owner", ["a"])
+            let held = try await stage.allocate(["quantity": 1], as: .rival)
+            let start = stage.service.clock.now
+            let queued = try await stage.allocate(["quantity": 1, "queue": .bool(true)])
+            queued.expect(201, "queued")
+            #expect(queued.rows("leases").isEmpty)
+            #expect(queued.explanation.text("code") == "queued" && queued.explanation.text("step") == "queue")
+            #expect(queued.explanation["constraint"]?.objectValue?["code"] == "window_conflict")
+            #expect(queued.explanation["estimated_wait_seconds"] == 3600)
+            #expect(queued.place["position"] == 1)
+            #expect(queued.place["estimated_start"] == .string((start + 3600).description))
+            #expect(queued.place["expires_at"] == .string((start + 86_400).description))
+            let id = queued.text("allocation_id")
+            let read = try await stage.send("GET", "/allocations/\(id)", as: .borrower)
+            #expect(read.bytes == queued.bytes && read.etag == queued.etag)
+            #expect(
+                try await stage.send("GET", "/allocations?status=queued", as: .borrower).rows("allocations").count == 1)
+
+            await stage.service.advance(by: 600)
+            let waited = try await stage.send("GET", "/allocations/\(id)", as: .borrower)
+            #expect(waited.place["estimated_wait_seconds"] == 3000)
+            _ = try await stage.send("DELETE", "/allocations/\(held.text("allocation_id"))", as: .rival)
+            let granted = try await stage.send("GET", "/allocations/\(id)", as: .borrower)
+            granted.expect(200, "granted")
+            #expect(granted["queue"] == nil && granted.rows("leases").map { $0.text("status") } == ["active"])
+            #expect(granted.rows("leases").first?.text("starts_at") == (start + 600).description)
+            #expect(granted.explanation.text("summary").hasPrefix("Granted after waiting: 1 of the type vehicle"))
+            #expect(try await stage.types(of: id) == ["allocation.decided", "allocation.decided"])
+        }
+    }
+
+    @Test("A request for a named resource waits as a lease, and begins when the resource is back")
+    func named() async throws {
+        try await SharingStage.run(level: "low") { stage in
+            try await stage.register("van", ["handover": "confirmed"])
+            let first = try await stage.lease("van", as: .rival, is: "granted")
+            _ = try await stage.step("activate", first, as: .rival)
+            let queued = try await stage.ask("van", ["queue": .bool(true)])
+            queued.expect(201, "queued")
+            #expect(queued.place["position"] == 1 && queued.place["estimated_wait_seconds"] == 3600)
+            let id = queued.text("sharing_id")
+            #expect(try await stage.read(id, as: .borrower).bytes == queued.bytes)
+            for action in ["approve", "activate", "return", "revoke"] {
+                let side: SharingStage.Side = ["approve", "revoke"].contains(action) ? .owner : .borrower
+                try await stage.step(action, id, as: side).expect(409, code: "invalid_transition")
+            }
+            // Nobody overtakes it for the unit, and it holds no window meanwhile.
+            #expect(
+                try await stage.service.ok("GET", "/fleets/owner/resources/van/calendar").rows("entries").count == 1)
+            _ = try await stage.step("return", first, as: .rival)
+            #expect(try await stage.status(id) == "granted")
+            _ = try await stage.step("activate", id, as: .borrower)
+            #expect(try await stage.status(id) == "active")
+            #expect(try await stage.types(of: id) == ["sharing.queued", "sharing.granted", "sharing.activated"])
+        }
+    }
+
+    @Test("A lease that waits is held for the owner's approval when its turn comes, where the owner is asked")
+    func approval() async throws {
+        try await SharingStage.run(level: "medium") { stage in
+            try await stage.register("van")
+            let first = try await stage.lease("van", as: .rival, is: "pending")
+            _ = try await stage.step("approve", first, as: .owner)
+            let queued = try await stage.ask("van", ["queue": .bool(true)])
+            // The owner shows no resources: it says yes or no, and to its busy resource it says no.
+            queued.expect(201, "queued")
+            await stage.service.advance(by: 3600)
+            #expect(try await stage.status(queued.text("sharing_id")) == "pending")
+        }
+        try await SharingStage.run(level: "high") { stage in
+            try await stage.register("van")
+            let first = try await stage.lease("van", as: .rival, is: "pending")
+            _ = try await stage.step("approve", first, as: .owner)
+            try await stage.ask("van", ["queue": .bool(true)]).expect(409, code: "unavailable")
+            try await stage.ask("nothing", ["queue": .bool(true)]).expect(409, code: "unavailable")
+        }
+    }
+
+    @Test("Within the nominal comes first, then who has borrowed less, then priority, then who came first")
+    func order() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.offer("owner", ["a"])
+            _ = try await stage.setQuota("rival", ["nominal": 0])
+            _ = try await stage.setQuota("borrower", ["nominal": 0])
+            _ = try await stage.setQuota("owner", ["nominal": 1])
+            // The borrower has borrowed before, the rival has not.
+            _ = try await stage.send(
+                "DELETE", "/allocations/\(try await stage.used("borrower", for: 1200))", as: .borrower)
+            let held = try await stage.allocate(["quantity": 1], as: .rival)
+            func ask(_ side: SharingStage.Side, _ priority: String) async throws -> String {
+                let queued = try await stage.allocate(
+                    ["quantity": 1, "queue": .bool(true), "duration": 100, "priority": .string(priority)], as: side)
+                queued.expect(201, "queued")
+                return queued.text("allocation_id")
+            }
+            _ = try await stage.send("DELETE", "/allocations/\(held.text("allocation_id"))", as: .rival)
+            let first = try await stage.allocate(["quantity": 1, "duration": 100], as: .owner)
+            first.expect(201, "granted")
+            var names: [String: String] = [:]
+            names[try await ask(.borrower, "critical")] = "borrower critical"
+            names[try await ask(.rival, "low")] = "rival low"
+            names[try await ask(.rival, "normal")] = "rival normal"
+            names[try await ask(.rival, "normal")] = "rival normal again"
+            names[try await ask(.borrower, "low")] = "borrower low"
+            for position in 1...5 {
+                let at = try await names.asyncFirst { id, _ in
+                    let side: SharingStage.Side = names[id]?.hasPrefix("rival") == true ? .rival : .borrower
+                    let read = try await stage.send("GET", "/allocations/\(id)", as: side)
+                    return read.place["position"] == .integer(Int64(position))
+                }
+                #expect(
+                    at?.value
+                        == [
+                            "rival normal", "rival normal again", "rival low", "borrower critical", "borrower low",
+                        ][position - 1])
+            }
+            var served: [String] = []
+            for _ in 0..<12 {
+                for id in names.keys.sorted() where !served.contains(names[id] ?? "") {
+                    let side: SharingStage.Side = names[id]?.hasPrefix("rival") == true ? .rival : .borrower
+                    let status = try await stage.send("GET", "/allocations/\(id)", as: side).text("status")
+                    if status != "queued" { served.append(names[id] ?? "") }
+                }
+                await stage.service.advance(by: 50)
+            }
+            #expect(served.prefix(2) == ["rival normal", "rival normal again"], "\(served)")
+            #expect(served.count == 5 && served.last == "borrower low", "\(served)")
+        }
+    }
+
+    @Test("Who borrows and comes later does not take what is kept for who waits within its nominal")
+    func kept() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.offer("owner", ["a", "b", "c"])
+            _ = try await stage.setQuota("borrower", ["nominal": 2])
+            let long = try await stage.allocate(["quantity": 2, "duration": 7200], as: .rival)
+            long.expect(201, "granted")
+            let waiting = try await stage.allocate(["quantity": 2, "queue": .bool(true), "duration": 600])
+            waiting.expect(201, "queued")
+            // One is free, and it is kept: for allocations, for named requests and for extensions.
+            let later = try await stage.allocate(["quantity": 1], as: .rival)
+            later.expect(409, code: "window_conflict")
+            #expect(later.explanation["rejected"]?.objectValue?["queued_ahead"] == 1)
+            let free = try #require(
+                ["a", "b", "c"].first { !long.rows("leases").map { $0.text("resource_id") }.contains($0) })
+            try await stage.ask(free, as: .rival).expect(409, code: "queued_ahead")
+            let lease = long.rows("leases")[0].text("sharing_id")
+            try await stage.put(lease, ["duration": 9000], as: .rival).expect(409, code: "queued_ahead")
+            // Who is within its own nominal is not held back: the owner's are its own.
+            try await stage.allocate(["quantity": 1, "duration": 60], as: .owner).expect(201, "granted")
+            await stage.service.advance(by: 60)
+            _ = try await stage.step("return", lease, as: .rival)
+            let served = try await stage.send("GET", "/allocations/\(waiting.text("allocation_id"))", as: .borrower)
+            served.expect(200, "granted")
+        }
+    }
+
+    @Test("Waiting ends with the policy's time, with the last start that will do, and when it is cancelled")
+    func endings() async throws {
+        try await SharingStage.run(level: "none", policy: #"{"queue_ttl_seconds":1000}"#) { stage in
+            try await stage.offer("owner", ["a"])
+            _ = try await stage.allocate(["quantity": 1, "duration": 20_000], as: .rival)
+            let now = stage.service.clock.now
+            func ask(_ changes: JSONObject = [:]) async throws -> String {
+                var body: JSONObject = ["quantity": 1, "queue": .bool(true)]
+                for change in changes.members { body[change.key] = change.value }
+                let queued = try await stage.allocate(body)
+                queued.expect(201, "queued")
+                return queued.text("allocation_id")
+            }
+            let open = try await ask()
+            let bounded = try await ask(["latest": .string((now + 500).description)])
+            let cancelled = try await ask()
+            let lease = try await stage.ask("a", ["queue": .bool(true)])
+            lease.expect(201, "queued")
+            let withdrawn = try await stage.ask("a", ["queue": .bool(true)]).text("sharing_id")
+            func status(_ id: String) async throws -> String {
+                try await stage.send("GET", "/allocations/\(id)", as: .borrower).text("status")
+            }
+            let ended = try await stage.send("DELETE", "/allocations/\(cancelled)", as: .borrower)
+            #expect(ended.status == 204)
+            #expect(try await stage.send("DELETE", "/resource-sharing/\(withdrawn)", as: .borrower).status == 204)
+            #expect(try await status(cancelled) == "cancelled")
+            #expect(try await stage.status(withdrawn) == "cancelled")
+            await stage.service.advance(by: 499)
+            #expect(try await status(bounded) == "queued")
+            await stage.service.advance(by: 1)
+            #expect(try await status(bounded) == "expired")
+            #expect(try await status(open) == "queued")
+            await stage.service.advance(by: 500)
+            #expect(try await status(open) == "expired")
+            #expect(try await stage.status(lease.text("sharing_id")) == "expired")
+            #expect(try await stage.types(of: open) == ["allocation.decided", "allocation.expired"])
+            #expect(try await stage.types(of: lease.text("sharing_id")) == ["sharing.queued", "sharing.expired"])
+        }
+    }
+
+    @Test("What waiting cannot help is refused, not queued")
+    func refused() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.offer("owner", ["a"])
+            try await stage.allocate(["quantity": 2, "queue": .bool(true)]).expect(409, code: "capacity_exceeded")
+            try await stage.allocate(["quantity": 1, "queue": .bool(true), "resource_type": "dock"])
+                .expect(409, code: "resource_unavailable")
+            try await stage.allocate(["quantity": 1, "queue": .bool(true), "duration": 3_000_000])
+                .expect(409, code: "policy_forbids")
+            _ = try await stage.setQuota("borrower", ["nominal": 0, "borrowing_limit": 0])
+            try await stage.allocate(["quantity": 1, "queue": .bool(true)]).expect(409, code: "borrowing_limit")
+            try await stage.ask("a", ["queue": .bool(true)]).expect(409, code: "borrowing_limit")
+            try await stage.allocate(["quantity": 1, "queue": "yes"]).expect(422, code: "validation_failed")
+        }
+    }
+
+    @Test("A dry run says the same and leaves nothing; a fleet that leaves waits no longer")
+    func dryRun() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.offer("owner", ["a"])
+            _ = try await stage.allocate(["quantity": 1], as: .rival)
+            let dry = try await stage.allocate(["quantity": 1, "queue": .bool(true)], dryRun: true)
+            dry.expect(201, "queued")
+            #expect(try await stage.send("GET", "/allocations", as: .borrower).rows("allocations").isEmpty)
+            let real = try await stage.allocate(["quantity": 1, "queue": .bool(true)])
+            #expect(real["queue"] == dry["queue"] && real["explanation"] == dry["explanation"])
+            let left = try await stage.send(
+                "DELETE", "/federations/\(stage.federation)/members/borrower", as: .borrower)
+            #expect(left.status == 204, "\(left.body)")
+            let over = try await stage.send("GET", "/allocations/\(real.text("allocation_id"))", as: .borrower)
+            over.expect(200, "cancelled")
+        }
+    }
+
+    @Test("Raising a limit and offering more lets those who wait go on")
+    func limits() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.offer("owner", ["a", "b"])
+            _ = try await stage.setQuota("borrower", ["nominal": 0, "borrowing_limit": 1])
+            try await stage.allocate(["quantity": 1]).expect(201, "granted")
+            let first = try await stage.allocate(["quantity": 1, "queue": .bool(true)])
+            first.expect(201, "queued")
+            #expect(first.explanation["constraint"]?.objectValue?["code"] == "borrowing_limit")
+            _ = try await stage.setQuota("borrower", ["nominal": 0, "borrowing_limit": 3])
+            func status(_ reply: TestService.Reply) async throws -> String {
+                try await stage.send("GET", "/allocations/\(reply.text("allocation_id"))", as: .borrower).text("status")
+            }
+            #expect(try await status(first) == "granted")
+            let second = try await stage.allocate(["quantity": 1, "queue": .bool(true)])
+            second.expect(201, "queued")
+            try await stage.offer("owner", ["c"])
+            #expect(try await status(second) == "granted")
+        }
+    }
+}
+
+extension Dictionary {
+    fileprivate func asyncFirst(
+        where matches: (Key, Value) async throws -> Bool
+    ) async rethrows -> (key: Key, value: Value)? {
+        for (key, value) in self where try await matches(key, value) { return (key, value) }
+        return nil
+    }
+}
+
+extension TestService.Reply {
+    fileprivate var place: JSONObject { self["queue"]?.objectValue ?? [:] }
+}
+
+extension SharingStage {
+    /// The types of the events about this object, without their prefix.
+    fileprivate func types(of subject: String) async throws -> [String] {
+        try await service.ok("GET", "/events?limit=1000").rows("events")
+            .filter { $0.text("subject") == subject }
+            .map { String($0.text("type").dropFirst(EventType.prefix.count)) }
+    }
+
+    /// An allocation of the fleet that has been in use for so long.
+    fileprivate func used(_ fleet: String, for seconds: Seconds) async throws -> String {
+        let made = try await allocate(["quantity": 1])
+        made.expect(201, "granted")
+        await service.advance(by: seconds)
+        return made.text("allocation_id")
+    }
+}
