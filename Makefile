@@ -62,12 +62,14 @@ test-load: build ## Measure the release build under load; PROFILE=1 also says wh
 	scripts/test-load
 
 .PHONY: bench
-bench: ## Measure the engine alone, and compare how it divides with what others compute
+bench: ## Measure the engine and the metrics alone, and compare how plans are divided with what others compute
 	@scripts/install-dependencies build
 	@scripts/install-dependencies bench
 	swift build -c release --product PlannerBench
 	swift build -c release --product DivisionBench
+	swift build -c release --product MetricsBench
 	.build/release/PlannerBench
+	.build/release/MetricsBench
 	.build/bench-venv/bin/python3 scripts/bench/compare-division.py
 
 .PHONY: test-slow

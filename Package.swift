@@ -92,6 +92,9 @@ let package = Package(
         .executableTarget(
             name: "PlannerBench", dependencies: ["FleetDomain", "FleetJSON"], path: "Tests/PlannerBench",
             swiftSettings: strict, linkerSettings: lld),
+        .executableTarget(
+            name: "MetricsBench", dependencies: ["FleetService", "FleetStore", "FleetDomain", "SQLiteBackend"],
+            path: "Tests/MetricsBench", swiftSettings: strict, linkerSettings: lld),
         .target(name: "CPowerLossVFS", dependencies: ["CSQLite"]),
         .testTarget(name: "FleetJSONTests", dependencies: ["FleetJSON"], swiftSettings: strict),
         .testTarget(

@@ -13,6 +13,13 @@ enum OpenAPISchemas {
         schemas["ResourceList"] = list(
             of: "resources", "Resource",
             also: ["next_page_token": Schema.string(1...1024).openAPI, "counts": array(of: "ResourceCount")])
+        // Of one federation.
+        schemas["MetricList"] = list(
+            of: "metrics", "Metric",
+            also: [
+                "next_page_token": Schema.string(1...1024).openAPI, "summary": reference(to: "MetricsSummary"),
+                "series": array(of: "MetricsSummary"),
+            ])
         schemas["EventList"] = list(of: "events", "Event", also: ["next_after": Schema.string(1...512).openAPI])
         return schemas
     }
@@ -26,12 +33,18 @@ enum OpenAPISchemas {
     }
 
     private static func array(of element: String) -> JSON {
-        ["type": .string("array"), "items": ["$ref": .string("#/components/schemas/\(element)")]]
+        ["type": .string("array"), "items": reference(to: element)]
+    }
+
+    private static func reference(to schema: String) -> JSON {
+        ["$ref": .string("#/components/schemas/\(schema)")]
     }
 
     private typealias Field = (name: String, schema: Schema, isAlways: Bool)
 
     private static let quantity = Schema.integer(0...Int64.max)
+    /// Null without data.
+    private static let ratio = Schema.nullable(.number)
     private static let text = Schema.string(0...10_000)
     private static let texts = Schema.array(text, atMost: 10_000)
 
@@ -147,6 +160,39 @@ enum OpenAPISchemas {
             ]
         ),
         (
+            "MetricsSummary",
+            [
+                ("from", .timestamp, true), ("to", .timestamp, true), ("as_of", .timestamp, false),
+                ("coordination_efficiency", ratio, true), ("requests_satisfied", quantity, true),
+                ("requests_failed", quantity, true), ("resource_utilization", ratio, true),
+                ("communication_health", ratio, true), ("isolation_compliance", ratio, true),
+                ("isolation_checks", quantity, true), ("isolation_violations", quantity, true),
+                (
+                    "decision_latency_seconds",
+                    .object(["p50", "p95", "p99"].map { Schema.Field($0, ratio, required: true) }), true
+                ),
+                ("fairness_jain", ratio, true), ("lent_hours", .number, true), ("borrowed_hours", .number, true),
+                (
+                    "pairs",
+                    .array(
+                        .object([
+                            Schema.Field("source_fleet_id", .name, required: true),
+                            Schema.Field("target_fleet_id", .name, required: true),
+                            Schema.Field("lent_hours", .number, required: true),
+                        ]), atMost: MetricsTally.pairsMax), true
+                ),
+                (
+                    "utilization_by_type",
+                    .array(
+                        .object(
+                            [Schema.Field("resource_type", .name, required: true)]
+                                + ["offered_hours", "active_hours", "idle_hours", "overdue_hours"].map {
+                                    Schema.Field($0, .number, required: true)
+                                } + [Schema.Field("ratio", ratio, required: true)]), atMost: 10_000), true
+                ),
+            ]
+        ),
+        (
             "Event",
             [
                 ("specversion", .choice(["1.0"]), true), ("id", .uuid, true), ("source", text, true),
@@ -207,7 +253,6 @@ enum OpenAPISchemas {
         ("FleetList", "fleets", "Fleet"),
         ("Calendar", "entries", "CalendarEntry"), ("ResourceSharingList", "resource_sharing", "ResourceSharing"),
         ("QuotaList", "quotas", "Quota"), ("AllocationList", "allocations", "Allocation"),
-        ("MetricList", "metrics", "Metric"),
         ("AuditList", "audit_records", "AuditRecord"), ("APIKeyList", "api_keys", "APIKey"),
     ]
 

@@ -78,7 +78,7 @@ package enum Router {
         .init(.post, API.base + "/allocation-plans", .permission(.sharingRead), "How would capacity be divided", body: PlanRoutes.plan, answers: [(200, "AllocationPlan")], handler: PlanRoutes.create),
     ]
     private static let rest: [Endpoint] = [
-        .init(.get, API.base + "/metrics", .permission(.metricsRead), "Read coordination metrics", parameters: Filters.metrics, answers: [(200, "MetricList")], handler: MetricRoutes.list),
+        .init(.get, API.base + "/metrics", .permission(.metricsRead), "Read recorded metrics, and how well a federation coordinates", parameters: Filters.metrics, answers: [(200, "MetricList")], handler: MetricRoutes.list),
         .init(.post, API.base + "/metrics", .permission(.metricsWrite), "Record a coordination metric", body: MetricRoutes.draft, answers: [(201, "Metric")], handler: MetricRoutes.record),
         .init(.get, API.base + "/events", .permission(.eventRead), "Read events", parameters: Filters.events, answers: [(200, "EventList")], handler: EventRoutes.list),
         .init(.get, API.base + "/audit-log", .permission(.auditRead), "Read the audit log", parameters: Filters.audit, answers: [(200, "AuditList")], handler: EventRoutes.audit),
@@ -121,7 +121,15 @@ private enum Filters {
         [federation, fleet, Endpoint.Parameter("status", .choice(AllocationStatus.self), "In this state.")]
         + Endpoint.Parameter.paging
     static let metrics =
-        [federation, Endpoint.Parameter("metric_type", .name, "Of this type.")] + window + Endpoint.Parameter.paging
+        [
+            Endpoint.Parameter("federation_id", .uuid, "Of this federation; the first page has its summary."),
+            Endpoint.Parameter("metric_type", .name, "Recorded metrics of this type."),
+            Endpoint.Parameter("from", .timestamp, "Not before; for the summary 7 days before to, by default."),
+            Endpoint.Parameter("to", .timestamp, "Before; for the summary now, by default."),
+            Endpoint.Parameter(
+                "step", .integer(MetricsPeriod.stepMin...31_536_000),
+                "Divides the summary into steps of so many seconds, at most 1,000; needs federation_id."),
+        ] + Endpoint.Parameter.paging
     static let events = [
         Endpoint.Parameter("after", .string(1...512), "What comes after this position."),
         Endpoint.Parameter("types", .string(1...2000), "Only these types, separated by commas."), federation,

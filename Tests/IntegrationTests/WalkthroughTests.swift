@@ -3,11 +3,11 @@ import Testing
 
 @Suite("The walk-through of the README")
 struct WalkthroughTests {
-    @Test("does what it says, exactly as printed, and so does the example of docs/concepts.md that goes on from it")
+    @Test("does what it says, exactly as printed, and so do the examples of docs/concepts.md that go on from it")
     func walkthrough() async throws {
         let readme = contents(of: checkout + "/README.md")
         var script = Walkthrough(readme)
-        for heading in ["## Allocations", "## The queue"] {
+        for heading in ["## Allocations", "## The queue", "## Metrics"] {
             let count = script.expectations.count
             script.append(contents(of: checkout + "/docs/concepts.md"), under: heading)
             try #require(script.expectations.count > count, "docs/concepts.md has no example under '\(heading)'")

@@ -1,9 +1,10 @@
 import FleetDomain
 import FleetJSON
+import FleetService
 import FleetStore
 import Hummingbird
 
-/// Metrics that somebody recorded for a federation.
+/// Metrics that somebody recorded for a federation, and those that are made from what happened in it.
 enum MetricRoutes {
     static let draft = Schema.object([
         Schema.Field("federation_id", .uuid, required: true),
@@ -28,6 +29,8 @@ enum MetricRoutes {
             }, body: body)
     }
 
+    /// Recorded metrics in pages; with a federation that the caller may see, the first page has its summary besides.
+    /// One that it may not see is answered like one that does not exist: with an empty list.
     static func list(_ call: Call) async throws -> Response {
         let page = try call.page()
         var filter = MetricFilter()
@@ -36,12 +39,64 @@ enum MetricRoutes {
         filter.from = call.parameter("from", Timestamp.init)
         filter.to = call.parameter("to", Timestamp.init)
         let asked = filter
+        let period = try period(asked, call)
         let found = try await stored { () throws(StoreError) in
             try await call.api.store.metrics(
                 for: call.principal, asked, after: page.after(Metric.ID.self), size: page.size)
         }
-        return try call.answer("metrics", found, next: \.id.description) { metric, writer in
+        let report = page.after == nil ? try await report(on: asked.federation, period, call) : nil
+        return try call.answer("metrics", found, next: \.id.description) { writer in
+            if let report { call.view.writeMembers(of: report, to: &writer) }
+        } _: { metric, writer in
             call.view.write(metric, to: &writer)
         }
+    }
+
+    /// What is measured: until `to`, or now; since `from`, or a week before; in steps, if any.
+    ///
+    /// - Returns: nil when no federation is named.
+    private static func period(_ filter: MetricFilter, _ call: Call) throws(FleetError) -> MetricsPeriod? {
+        let step: Seconds? = call.parameter("step") { wholeNumber($0) }
+        guard filter.federation != nil else {
+            guard step == nil else {
+                throw FleetError.invalidParameter("step", "asks for federation_id, too.")
+            }
+            return nil
+        }
+        let now = call.api.environment.now()
+        let end = filter.to ?? now
+        let start = filter.from ?? Timestamp(milliseconds: max(0, (end - MetricsPeriod.lengthDefault).milliseconds))
+        guard start < end else { throw FleetError.invalidParameter("to", "is not after 'from'.") }
+        guard let period = MetricsPeriod(Window(start: start, end: end), step: step, asOf: now) else {
+            throw FleetError.invalidParameter(
+                "step", "divides the time into more than \(MetricsPeriod.stepsMax) steps.")
+        }
+        return period
+    }
+
+    private static func report(
+        on id: Federation.ID?, _ period: MetricsPeriod?, _ call: Call
+    ) async throws -> MetricsReport? {
+        guard let id, let period else { return nil }
+        let standing = try await stored { () throws(StoreError) in
+            try await call.api.store.standing(of: call.principal, in: id)
+        }
+        guard let standing, call.view.sees(standing) else { return nil }
+        let scope = call.principal.metricsScope(in: standing)
+        let report = try await stored { () throws(StoreError) in
+            try await MetricsCalculator(store: call.api.store).report(
+                on: standing.federation, for: call.principal, scope, period)
+        }
+        let named = report.summary.pairs.flatMap { [$0.pair.source, $0.pair.target] }
+        try await call.notePrivilege(towards: Set(named), action: .metricsRead)
+        return report
+    }
+}
+
+extension FleetError {
+    fileprivate static func invalidParameter(_ name: String, _ what: String) -> FleetError {
+        let detail = "The parameter '\(name)' \(what)"
+        return FleetError(
+            .invalidParameter, detail, faults: [Fault(name, ErrorCode.invalidParameter.rawValue, detail)])
     }
 }

@@ -1,0 +1,131 @@
+/// Adds up what happened in a period, fact by fact and in any order: pure, and no larger than what it tells apart.
+package struct MetricsTally: Sendable {
+    package let period: MetricsPeriod
+    package let scope: MetricsScope
+    let members: [Fleet.ID: MembershipHistory]
+    private(set) var use: [ResourceType: TypeSums] = [:]
+    private(set) var loans: [Loan: StepSums] = [:]
+    private(set) var steps: [StepCounts]
+
+    /// - Parameter members: of the federation that is measured.
+    package init(_ period: MetricsPeriod, _ scope: MetricsScope, members: [MembershipHistory]) {
+        self.period = period
+        self.scope = scope
+        self.members = Dictionary(members.map { ($0.fleet, $0) }) { _, last in last }
+        steps = Array(repeating: StepCounts(), count: period.count)
+    }
+
+    struct TypeSums: Sendable {
+        var offered = StepSums()
+        var active = StepSums()
+        var idle = StepSums()
+        var overdue = StepSums()
+    }
+
+    /// What one fleet lends another of a type.
+    struct Loan: Hashable, Sendable {
+        let pair: FleetPair
+        let type: ResourceType
+    }
+
+    struct StepCounts: Sendable {
+        var satisfied: Int64 = 0
+        var failed: Int64 = 0
+        var checks: Int64 = 0
+        var violations: Int64 = 0
+        var latency = DurationCounts()
+
+        mutating func merge(_ other: StepCounts) {
+            satisfied += other.satisfied
+            failed += other.failed
+            checks += other.checks
+            violations += other.violations
+            latency.merge(other.latency)
+        }
+    }
+}
+
+// MARK: Facts
+
+extension MetricsTally {
+    /// A lease of the federation, once.
+    ///
+    /// - Parameter approvedAt: when it was approved, if it was held for that and got it in the period.
+    package mutating func add(_ lease: Lease, approvedAt: Timestamp?) {
+        addUse(of: lease)
+        addCheck(of: lease, at: approvedAt ?? lease.createdAt)
+        guard lease.allocation == nil, scope.includes(lease.target) else { return }
+        add(lease.outcome)
+        add(lease.decision(approvedAt: approvedAt), askedAt: lease.createdAt)
+    }
+
+    /// An allocation of the federation, once; its leases are added besides.
+    package mutating func add(_ allocation: MeasuredAllocation, _ leases: [Lease], approvals: [Lease.ID: Timestamp]) {
+        add(allocation.outcome(of: leases))
+        add(allocation.decision(of: leases, approvals: approvals), askedAt: allocation.createdAt)
+    }
+
+    private mutating func addUse(of lease: Lease) {
+        let now = period.asOf
+        if scope.includes(lease.source) {
+            var sums = use[lease.resourceType] ?? TypeSums()
+            sums.active.add(lease.quantity, over: lease.activeSpan(now), in: period)
+            sums.idle.add(lease.quantity, over: lease.idleSpan(now), in: period)
+            sums.overdue.add(lease.quantity, over: lease.overdueSpan(now), in: period)
+            use[lease.resourceType] = sums
+        }
+        if let span = lease.lentSpan(now), scope.includes(lease.source) || scope.includes(lease.target) {
+            let loan = Loan(
+                pair: FleetPair(source: lease.source, target: lease.target), type: lease.resourceType)
+            loans[loan, default: StepSums()].add(lease.quantity, over: span, in: period)
+        }
+    }
+
+    private mutating func add(_ outcome: RequestOutcome) {
+        switch outcome {
+        case .satisfied(let time): change(at: time) { $0.satisfied += 1 }
+        case .failed(let time): change(at: time) { $0.failed += 1 }
+        case .neutral: break
+        }
+    }
+
+    private mutating func add(_ decision: RequestDecision, askedAt: Timestamp) {
+        guard case .made(let time) = decision else { return }
+        change(at: time) { $0.latency.add(max(0, time.milliseconds - askedAt.milliseconds)) }
+    }
+
+    /// A lease that changes hands crosses the boundary between two owners when it is granted. It should not have been
+    /// if the stricter of their levels was `sealed` then, or asked for an approval that it did not have.
+    private mutating func addCheck(of lease: Lease, at time: Timestamp) {
+        guard lease.changesHands, lease.isGranted, scope.includes(lease.source) || scope.includes(lease.target)
+        else { return }
+        let level = [lease.source, lease.target].map { members[$0]?.mildestLevel(at: time) ?? .sealed }.max()
+        let isViolation = level.map { $0 == .sealed || $0 >= .medium && !lease.wasApproved } ?? false
+        change(at: time) {
+            $0.checks += 1
+            if isViolation { $0.violations += 1 }
+        }
+    }
+
+    /// Crossings that were denied; counted while the fleet that they were towards was a member.
+    package mutating func add(_ denied: Crossing, _ event: Event) {
+        guard scope.includes(deniedTowards: denied.protected),
+            members[denied.protected]?.isPresent(at: event.position) == true
+        else { return }
+        change(at: event.at) { $0.checks += denied.count }
+    }
+
+    /// What a resource offers from `start` until `end`, as far as its fleet is a member then.
+    package mutating func addOffer(_ resource: MeasuredResource, from start: Timestamp, until end: Timestamp) {
+        guard scope.includes(resource.key.fleet), let offered = Window(from: start, to: end) else { return }
+        for presence in members[resource.key.fleet]?.presence(until: end) ?? [] {
+            use[resource.type, default: TypeSums()].offered.add(
+                resource.offered, over: offered.cut(to: presence), in: period)
+        }
+    }
+
+    private mutating func change(at time: Timestamp, _ change: (inout StepCounts) -> Void) {
+        guard time <= period.asOf, let step = period.index(of: time) else { return }
+        change(&steps[step])
+    }
+}

@@ -1,0 +1,202 @@
+import FleetDomain
+import FleetService
+import FleetStore
+import FleetTestSupport
+import SQLiteBackend
+import Testing
+
+@Suite("The Metrics Calculator", .timeLimit(.minutes(Effort.minutes(5))))
+struct MetricsCalculatorTests {
+    @Test("Every metric is what the raw log says, over any period, in any steps, for a federation and for fleets")
+    func recomputed() async throws {
+        var covered = Coverage()
+        for seed in Generator.seeds(Effort.seeds(12, slow: 300)) {
+            var history = try await MeasuredHistory(seed: seed)
+            try await history.run(commands: 300)
+            for federation in history.federations {
+                for _ in 0..<4 {
+                    let question = history.question()
+                    let report = try await history.report(on: federation, question)
+                    expect(report.summary, isLike: history.fromLog(federation, question), "seed \(seed)")
+                    for step in report.series ?? [] {
+                        let part = MetricsQuestion(scope: question.scope, window: step.window, step: nil)
+                        expect(step, isLike: history.fromLog(federation, part), "seed \(seed), a step")
+                    }
+                    covered.note(report.summary)
+                }
+            }
+            await history.store.database.close()
+        }
+        #expect(covered.isWhole, "\(covered)")
+    }
+
+    @Test("The steps of a series add up to the summary, and over all pairs what is lent is what is borrowed")
+    func sums() async throws {
+        for seed in Generator.seeds(Effort.seeds(6, slow: 60)) {
+            var history = try await MeasuredHistory(seed: seed)
+            try await history.run(commands: 200)
+            for federation in history.federations {
+                var question = history.question()
+                question.scope = .federation
+                question.step = 60 + history.window.end.milliseconds % 7200
+                let report = try await history.report(on: federation, question)
+                let series = try #require(report.series)
+                let (total, label) = (report.summary, "seed \(seed)" as Comment)
+                #expect(series.reduce(.zero) { $0 + $1.lent } == total.lent, label)
+                #expect(series.reduce(0) { $0 + $1.satisfied } == total.satisfied, label)
+                #expect(series.reduce(0) { $0 + $1.failed } == total.failed, label)
+                #expect(series.reduce(0) { $0 + $1.checks } == total.checks, label)
+                for use in total.utilization {
+                    let steps = series.flatMap { $0.utilization.filter { $0.type == use.type } }
+                    #expect(steps.reduce(.zero) { $0 + $1.offered } == use.offered, label)
+                    #expect(steps.reduce(.zero) { $0 + $1.active } == use.active, label)
+                }
+                #expect(total.lent == total.borrowed, label)
+                #expect(total.pairs.reduce(.zero) { $0 + $1.lent } == total.lent, label)
+            }
+            await history.store.database.close()
+        }
+    }
+
+    // MARK: Comparing
+
+    private func expect(_ found: MetricsSummary, isLike wanted: MetricsFromLog, _ label: String) {
+        let comment: Comment = "\(label): \(wanted.federation) \(wanted.from) \(wanted.to) \(wanted.fleets ?? [])"
+        #expect(found.satisfied == wanted.satisfied, comment)
+        #expect(found.failed == wanted.failed, comment)
+        #expect(found.checks == wanted.checks, comment)
+        #expect(found.violations == wanted.violations, comment)
+        #expect(found.decisionLatency?.p50 == wanted.latency(50), comment)
+        #expect(found.decisionLatency?.p95 == wanted.latency(95), comment)
+        #expect(found.decisionLatency?.p99 == wanted.latency(99), comment)
+        #expect(isClose(found.fairness, wanted.fairness), comment)
+        let pairs = found.pairs.map { ($0.pair, $0.lent.milliseconds) }
+        #expect(Dictionary(uniqueKeysWithValues: pairs) == wanted.lent, comment)
+        func isOurs(_ fleet: Fleet.ID) -> Bool { wanted.fleets?.contains(fleet) ?? true }
+        let lent = wanted.lent.filter { isOurs($0.key.source) }.values.reduce(0, +)
+        let borrowed = wanted.lent.filter { isOurs($0.key.target) }.values.reduce(0, +)
+        #expect(found.lent.milliseconds == lent && found.borrowed.milliseconds == borrowed, comment)
+        let use = found.utilization.map { type in
+            let use = MetricsFromLog.Use(
+                offered: type.offered.milliseconds, active: type.active.milliseconds, idle: type.idle.milliseconds,
+                overdue: type.overdue.milliseconds)
+            return (type.type, use)
+        }
+        let used = Dictionary(uniqueKeysWithValues: use.filter { $0.1 != MetricsFromLog.Use() })
+        #expect(used == wanted.use.filter { $0.value != MetricsFromLog.Use() }, comment)
+    }
+
+    private func isClose(_ a: Double?, _ b: Double?) -> Bool {
+        guard let a, let b else { return a == nil && b == nil }
+        return abs(a - b) < 1e-9
+    }
+
+    /// A comparison of nothings would be no test.
+    private struct Coverage {
+        var satisfied: Int64 = 0
+        var failed: Int64 = 0
+        var checks: Int64 = 0
+        var waited = 0
+        var fair = 0
+        var idle = UnitTime.zero
+        var overdue = UnitTime.zero
+
+        mutating func note(_ summary: MetricsSummary) {
+            satisfied += summary.satisfied
+            failed += summary.failed
+            checks += summary.checks
+            if summary.decisionLatency?.p99 ?? 0 > 0 { waited += 1 }
+            if summary.fairness != nil { fair += 1 }
+            for use in summary.utilization {
+                idle = idle + use.idle
+                overdue = overdue + use.overdue
+            }
+        }
+
+        var isWhole: Bool {
+            satisfied > 20 && failed > 20 && checks > 20 && waited > 5 && fair > 5 && idle > .zero && overdue > .zero
+        }
+    }
+}
+
+/// What is asked of the calculator.
+struct MetricsQuestion {
+    var scope: MetricsScope
+    var window: Window
+    var step: Seconds?
+    /// Of what is read; the answer does not depend on it.
+    var pageSize = 1000
+}
+
+/// A random history, committed batch by batch, with denied crossings in it.
+struct MeasuredHistory {
+    let store: Store
+    private var scenario: LedgerScenario
+    private var shadow = Ledger()
+    private let start: Timestamp
+
+    init(seed: UInt64) async throws {
+        store = Store(database: try await SQLiteDatabase.openInMemory())
+        _ = try await store.migrate(now: VirtualClock.start)
+        scenario = LedgerScenario(seed: seed)
+        start = scenario.now
+        try await commit(scenario.log)
+    }
+
+    /// Keys are left out: the scenario's have one digest, and metrics none.
+    private mutating func commit(_ events: [Event]) async throws {
+        let events = events.filter { $0.entity.kind != .apiKey }
+        for event in events { shadow.apply(event) }
+        try await store.commit(Batch(events: events, changes: shadow.unconfirmed.changes))
+        shadow.confirm()
+    }
+
+    mutating func run(commands: Int) async throws {
+        for _ in 0..<commands {
+            let step = scenario.random.chance(4) ? scenario.run(denial()) : scenario.step()
+            try await commit(step.events)
+        }
+    }
+
+    private mutating func denial() -> LedgerCommand {
+        let crossing = Crossing(
+            principal: "somebody", protected: scenario.random.pick(LedgerScenario.fleets), action: "fleet:read",
+            object: "/fleets", count: scenario.random.int(in: 1...3), dryRun: false)
+        let context = Context(
+            principal: LedgerScenario.admin, now: scenario.ledger.lastTime, requestID: "denied",
+            ids: IDSource(seed: scenario.random.next(), random: 1))
+        return LedgerCommand(name: "denied", context: context) { ledger, context throws(FleetError) in
+            ledger.record(.violationBlocked, .crossing(crossing), &context)
+            return nil
+        }
+    }
+
+    var federations: [Federation.ID] { scenario.ledger.federations.keys.sorted() }
+    var window: Window { Window(start: start, end: scenario.now + 1) }
+
+    /// Of a part of the history, or more than that.
+    mutating func question() -> MetricsQuestion {
+        let length = (scenario.now.milliseconds - start.milliseconds) / 1000 + 100
+        let from = start + scenario.random.int(in: -50...length - 2)
+        let to = from + scenario.random.int(in: 1...length)
+        let own = Set(LedgerScenario.fleets.filter { _ in scenario.random.chance(30) })
+        return MetricsQuestion(
+            scope: scenario.random.chance(50) ? .federation : .fleets(own, audited: own),
+            window: Window(start: from, end: to),
+            step: scenario.random.chance(50) ? max(60, length / 5) : nil,
+            pageSize: Int(scenario.random.pick([1, 2, 7, 1000])))
+    }
+
+    func report(on id: Federation.ID, _ question: MetricsQuestion) async throws -> MetricsReport {
+        let federation = try #require(scenario.ledger.federations[id])
+        let period = try #require(MetricsPeriod(question.window, step: question.step, asOf: scenario.now))
+        return try await MetricsCalculator(store: store, pageSize: question.pageSize).report(
+            on: federation, for: LedgerScenario.admin, question.scope, period)
+    }
+
+    func fromLog(_ federation: Federation.ID, _ question: MetricsQuestion) -> MetricsFromLog {
+        MetricsFromLog(
+            scenario.log, of: federation, from: question.window.start, to: question.window.end, now: scenario.now,
+            fleets: question.scope.fleets.map(Set.init))
+    }
+}
