@@ -49,10 +49,11 @@ test-integration: ## Test the built program from outside
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter IntegrationTests
 
 .PHONY: test-simulation
-test-simulation: ## Run two thousand simulated histories of the writer, with faults and restarts
+test-simulation: ## Run two thousand simulated histories of the writer, and the crowded ones of queue and preemption
 	@scripts/install-dependencies build
 	swift build --build-tests
 	FLEET_SIMULATION_SEEDS=2000 swift test --skip-build --filter SimulationTests
+	FLEET_SLOW=1 swift test --skip-build --filter 'QueuePropertyTests|PreemptionPropertyTests'
 
 .PHONY: test-load
 test-load: build ## Measure the release build under load; PROFILE=1 also says where the time goes

@@ -186,6 +186,7 @@ extension LedgerScenario {
     private mutating func resourcePatch() -> ResourcePatch {
         var patch = ResourcePatch()
         patch.capacity = random.optional { $0.int(in: 1...6) }
+        patch.interruptible = random.optional { $0.chance(70) }
         patch.buffer = random.optional { $0.int(in: 0...600) }
         patch.handover = random.optional { $0.pick(Handover.allCases) }
         patch.status = random.chance(80) ? .available : random.pick(ResourceStatus.allCases)

@@ -116,7 +116,8 @@ extension LedgerScenario {
 
     /// Mostly somebody who acts for one of `fleets`.
     mutating func caller(for fleets: Fleet.ID...) -> Principal {
-        random.chance(85) ? Self.operatorOf(random.pick(fleets)) : anybody()
+        guard random.chance(85) else { return anybody() }
+        return Self.operatorOf(random.pick(fleets), scopes: random.chance(20) ? [.sharingEmergency] : [])
     }
 
     mutating func coordinatorOrAdmin(of federation: Federation.ID) -> Principal {
@@ -192,6 +193,8 @@ extension LedgerScenario {
         policy.acknowledgeDeadline = random.int(in: 0...600)
         policy.noShowAfter = random.int(in: 0...1800)
         policy.onSuspend = random.pick([.drain, .revoke])
+        policy.preemption = random.chance(60)
+        policy.minimumTenure = random.int(in: 1...1800)
         policy.queueTTL = random.int(in: 600...40_000)
         if random.chance(20) { policy.allowedResourceTypes = Array(Self.types.dropLast()) }
         return policy

@@ -7,8 +7,9 @@ extension Ledger {
     /// 3. the best candidates at the first start, or other units where they are taken;
     /// 4. another start, inside what was asked;
     /// 5. a part, if that will do;
-    /// 6. the queue, if it may wait and waiting may help;
-    /// 7. the decision: its leases together, or a refusal that says what would be granted instead.
+    /// 6. what weaker requests have borrowed, where the policy lets it be taken away;
+    /// 7. the queue, if it may wait and waiting may help;
+    /// 8. the decision: its leases together, or a refusal that says what would be granted instead.
     ///
     /// A refusal is stored like a grant: who asked can look it up, and whether refusals are right is measured.
     ///
@@ -33,6 +34,9 @@ extension Ledger {
         var search = search(for: asked, federation, now: context.now)
         search.kept = kept(from: request.target, asking: request.quantities, in: federation, now: context.now)
         if let grant = grant(search, asked) { return give(grant, asked, federation, &context) }
+        if let grant = preempt(for: asked, federation, search.open, &context) {
+            return give(grant, asked, federation, &context)
+        }
         if request.mayWait, canWait(search.open, asked) {
             return enqueue(asked, federation, search.open, &context)
         }
@@ -163,7 +167,7 @@ extension Ledger {
         return Grant(attempt: attempt(search, at: first.start), start: first.start, step: .part)
     }
 
-    // MARK: 7. The decision
+    // MARK: 8. The decision
 
     private mutating func give(
         _ grant: Grant, _ asked: AskedFor, _ federation: Federation, _ context: inout Context
@@ -263,6 +267,7 @@ extension Ledger {
             case .queued, .pending, .granted:
                 end(lease, .cancelled, .sharingCancelled, "cancelled_by_borrower", &context)
             case .active, .overdue: end(lease, .completed, .sharingCompleted, nil, &context)
+            case .preempting: end(lease, .preempted, .sharingPreempted, lease.statusReason, &context)
             case .revoking: end(lease, .revoked, .sharingRevoked, lease.statusReason, &context)
             default: break
             }
@@ -294,6 +299,7 @@ enum AllocationStep: String {
     case otherUnit = "other_unit"
     case otherWindow = "other_window"
     case part
+    case preemption
     case queue
     case refusal
 }

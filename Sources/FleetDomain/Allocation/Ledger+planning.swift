@@ -13,6 +13,8 @@ extension Ledger {
         var ignoresQuotas = false
         /// Whether it could ever be given: as if nothing were promised and everything were back.
         var ignoresPromises = false
+        /// What those hold from whom something is taken for it.
+        var claimed: [Resource.Key: Int64] = [:]
         /// What is left to those who wait already.
         var kept: KeptUnits = [:]
 
@@ -110,7 +112,7 @@ extension Ledger {
         }
         // What is not back cannot be handed over, whatever the calendar says.
         if start <= search.now, !search.ignoresPromises, isHeldLate(resource.key),
-            isFilled(resource.capacity - (possessed[resource.key] ?? 0) - taken)
+            isFilled(resource.capacity - (possessed[resource.key] ?? 0) + (search.claimed[resource.key] ?? 0) - taken)
         {
             return .failure(Shortage(code: .unitNotReturned))
         }

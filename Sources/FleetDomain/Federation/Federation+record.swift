@@ -47,6 +47,8 @@ extension FederationPolicy {
         writer.field("approval_timeout_seconds", approvalTimeout)
         writer.field("acknowledge_deadline_seconds", acknowledgeDeadline)
         writer.field("no_show_after_seconds", noShowAfter)
+        writer.field("preemption", preemption)
+        writer.field("minimum_tenure_seconds", minimumTenure)
         writer.field("queue_ttl_seconds", queueTTL)
         writer.field("fairness_half_life_seconds", fairnessHalfLife)
         writer.endObject()
@@ -72,6 +74,8 @@ extension FederationPolicy {
             case "approval_timeout_seconds": set(&approvalTimeout, member.value)
             case "acknowledge_deadline_seconds": set(&acknowledgeDeadline, member.value)
             case "no_show_after_seconds": set(&noShowAfter, member.value)
+            case "preemption": preemption = member.value.boolValue ?? preemption
+            case "minimum_tenure_seconds": set(&minimumTenure, member.value)
             case "queue_ttl_seconds": set(&queueTTL, member.value)
             case "fairness_half_life_seconds": set(&fairnessHalfLife, member.value)
             default: break
@@ -82,7 +86,8 @@ extension FederationPolicy {
     /// The policy's durations by their names in the API.
     package static let durations = [
         "lease_duration_max_seconds", "booking_horizon_seconds", "approval_timeout_seconds",
-        "acknowledge_deadline_seconds", "no_show_after_seconds", "queue_ttl_seconds", "fairness_half_life_seconds",
+        "acknowledge_deadline_seconds", "no_show_after_seconds", "minimum_tenure_seconds", "queue_ttl_seconds",
+        "fairness_half_life_seconds",
     ]
 }
 

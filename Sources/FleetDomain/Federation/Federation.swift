@@ -42,6 +42,10 @@ package struct FederationPolicy: Sendable, Equatable {
     package var approvalTimeout: Seconds = 3600
     package var acknowledgeDeadline: Seconds = 300
     package var noShowAfter: Seconds = 900
+    /// Whether a stronger request may take away what a weaker one borrowed.
+    package var preemption = false
+    /// How long what is in use is not taken away by a stronger request.
+    package var minimumTenure: Seconds = 900
     /// How long a request waits in the queue.
     package var queueTTL: Seconds = 86_400
     /// After how long half of what was lent or borrowed still counts.

@@ -117,7 +117,7 @@ extension EventType {
         case .sharingRequested, .sharingQueued, .sharingApproved, .sharingGranted, .sharingActivated, .sharingExtended,
             .sharingUpdated,
             .sharingCompleted, .sharingRejected, .sharingExpired, .sharingCancelled, .sharingNoShow, .sharingOverdue,
-            .sharingRevoking, .sharingRevoked:
+            .sharingRevoking, .sharingRevoked, .sharingPreempting, .sharingPreempted:
             .lease
         case .quotaSet, .quotaRemoved: .quota
         case .allocationDecided, .allocationCancelled, .allocationExpired: .allocation

@@ -34,6 +34,8 @@ package enum EventType: String, Sendable, CaseIterable {
     case sharingOverdue = "sharing.overdue"
     case sharingRevoking = "sharing.revoking"
     case sharingRevoked = "sharing.revoked"
+    case sharingPreempting = "sharing.preempting"
+    case sharingPreempted = "sharing.preempted"
     case allocationDecided = "allocation.decided"
     case allocationCancelled = "allocation.cancelled"
     case allocationExpired = "allocation.expired"

@@ -138,6 +138,7 @@ extension Ledger {
     /// The allocation that the lease was made for is as far as its leases are.
     private mutating func noteAllocation(of lease: Lease, at time: Timestamp) {
         guard let id = lease.allocation, var allocation = allocations[id] else { return }
+        if lease.status == .preempted { allocation = displaced(allocation, by: lease, at: time) }
         allocation.hasBegun = allocation.hasBegun || lease.status == .active
         let isGone = [.rejected, .expired, .cancelled, .revoked, .preempted, .noShow].contains(lease.status)
         allocation.isPart = allocation.isPart || isGone

@@ -21,8 +21,16 @@ extension Ledger {
         _ request: SharingRequest, of resource: Resource, startsAt: Timestamp, by side: LeaseSide, consents: Bool,
         _ federation: Federation, _ context: inout Context
     ) -> Entity {
-        var lease = promise(
+        let lease = promise(
             request, of: resource, startsAt: startsAt, by: side, isApproved: false, federation, &context)
+        return enqueue(lease, consents: consents, federation, &context)
+    }
+
+    @discardableResult
+    mutating func enqueue(
+        _ lease: Lease, consents: Bool, _ federation: Federation, _ context: inout Context
+    ) -> Entity {
+        var lease = lease
         lease.status = .queued
         lease.wasApproved = consents
         lease.deadline = context.now + federation.policy.queueTTL

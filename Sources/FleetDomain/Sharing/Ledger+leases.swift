@@ -121,7 +121,7 @@ extension Ledger {
         _ lease: Lease, _ reason: String, _ context: inout Context
     ) throws(FleetError) -> Entity {
         switch lease.status {
-        case .revoking: return .lease(lease)
+        case .revoking, .preempting: return .lease(lease)
         case .granted: return end(lease, .revoked, .sharingRevoked, reason, &context)
         case .active, .overdue: return recall(lease, reason, &context)
         default: throw FleetError.resolved(lease, toBecome: .revoked)
@@ -141,8 +141,16 @@ extension Ledger {
     }
 
     private mutating func acknowledge(_ lease: Lease, _ context: inout Context) throws(FleetError) -> Entity {
+        if lease.status == .preempting { return endRecalled(lease, &context) }
         try require(lease, .revoking, toBecome: .revoked)
-        return end(lease, .revoked, .sharingRevoked, lease.statusReason, &context)
+        return endRecalled(lease, &context)
+    }
+
+    /// What was to be handed back is back.
+    mutating func endRecalled(_ lease: Lease, _ context: inout Context) -> Entity {
+        lease.status == .preempting
+            ? end(lease, .preempted, .sharingPreempted, lease.statusReason, &context)
+            : end(lease, .revoked, .sharingRevoked, lease.statusReason, &context)
     }
 
     private func require(
@@ -198,7 +206,8 @@ extension Ledger {
             case .completed: .return
             case .revoking: .revoke
             case .revoked: leases[id]?.status == .revoking ? .acknowledge : .revoke
-            case .cancelled, .queued, .pending, .overdue, .expired, .preempting, .preempted, .noShow: nil
+            case .preempted: leases[id]?.status == .preempting ? .acknowledge : nil
+            case .cancelled, .queued, .pending, .overdue, .expired, .preempting, .noShow: nil
             }
         guard action != nil || status == .cancelled else {
             throw FleetError(.invalidTransition, "A lease becomes \(status.rawValue) by time alone.")
@@ -260,37 +269,9 @@ extension Ledger {
             return end(lease, .cancelled, .sharingCancelled, reason, &context)
         case .active, .overdue:
             return isBorrower ? try finish(lease, &context) : try revoke(lease, "revoked_by_lender", &context)
-        case .revoking: return isBorrower ? try acknowledge(lease, &context) : .lease(lease)
+        case .revoking, .preempting: return isBorrower ? try acknowledge(lease, &context) : .lease(lease)
         default: throw FleetError.notFound(.sharingNotFound)
         }
-    }
-
-    // MARK: Fencing
-
-    /// Checks the token of a command that reached the resource, for its gateway. A token that follows a
-    /// revocation proves that the resource no longer obeys the old holder: after the deadline it ends the lease.
-    ///
-    /// - Returns: the lease that it ended, if it did.
-    /// - Throws: `fencing_token_stale`.
-    package mutating func report(
-        fence token: Int64, of key: Resource.Key, for id: Lease.ID, _ context: inout Context
-    ) throws(FleetError) -> Entity? {
-        let resource = try ownedResource(key, context.principal, .fleetOperate)
-        context.actingFleet = key.fleet
-        // A lease of another resource is answered like none: its existence is not this gateway's business.
-        let lease = leases[id].flatMap { $0.resourceKey == key ? $0 : nil }
-        let current = resource.isUnit ? resource.fencingToken : lease?.fencingToken ?? .max
-        guard let lease, token == lease.fencingToken, token == current else {
-            throw FleetError(.fencingTokenStale, "The token is not the one that holds for this lease.")
-        }
-        guard lease.status == .revoking, let deadline = lease.deadline, context.now >= deadline else { return nil }
-        return end(lease, .revoked, .sharingRevoked, lease.statusReason, &context)
-    }
-
-    /// Greater than every token before it, and so large that it does not count them.
-    private func nextToken(for lease: Lease, at now: Timestamp) -> Int64 {
-        let previous = lease.isUnit ? resources[lease.resourceKey]?.fencingToken ?? 0 : lease.fencingToken ?? 0
-        return max(previous + 1, now.milliseconds * 1000)
     }
 
     // MARK: Steps
@@ -333,6 +314,7 @@ extension Ledger {
         resume(waiting, &context)
         settle(after: ended, &context)
         settleAllocation(after: ended, &context)
+        requeue(after: ended, &context)
         return entity
     }
 

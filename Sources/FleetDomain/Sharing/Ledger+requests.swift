@@ -5,7 +5,7 @@ extension Ledger {
     /// 2. in which federation the two fleets meet;
     /// 3. which resource is meant, registered on the way if the owner asks;
     /// 4. everything that stands against it, all rules evaluated;
-    /// 5. if it may wait for what stands against it: the queue;
+    /// 5. what can be done about it: taking away what a weaker request borrowed, or waiting, if it may;
     /// 6. whether both sides consent, now or by a rule: granted, or held for approval.
     ///
     /// - Throws: `same_fleet`, `permission_denied`, `fleet_not_found`, `federation_not_found`,
@@ -25,10 +25,17 @@ extension Ledger {
         let violations = violations(
             of: request, startsAt: startsAt, federation: federation, resource: resource, now: context.now)
         let consents = sides.source && sides.target
+        let side: LeaseSide = sides.target ? .target : .source
+        let isApproved = consents || isApproved(request, by: side, in: federation.id)
+        if !violations.isEmpty, isApproved, sides.target, let resource,
+            let (claim, victims) = victims(of: request, resource, startsAt: startsAt, federation, context)
+        {
+            for lease in victims { preempt(lease, for: claim, &context) }
+            return grant(request, of: resource, startsAt: startsAt, sides, true, federation, &context)
+        }
         if request.mayWait, let resource, canWait(request, resource, violations, hiding: concealed, federation) {
             return enqueue(
-                request, of: resource, startsAt: startsAt, by: sides.target ? .target : .source, consents: consents,
-                federation, &context)
+                request, of: resource, startsAt: startsAt, by: side, consents: consents, federation, &context)
         }
         guard violations.isEmpty, let resource else {
             throw refusal(
@@ -38,7 +45,6 @@ extension Ledger {
                 })
         }
 
-        let isApproved = consents || isApproved(request, by: sides.target ? .target : .source, in: federation.id)
         return grant(request, of: resource, startsAt: startsAt, sides, isApproved, federation, &context)
     }
 
@@ -145,18 +151,20 @@ extension Ledger {
 
     /// All rules, each judged with the ones before it lifted, so that the whole set, once lifted, is enough.
     func violations(
-        of request: SharingRequest, startsAt: Timestamp, federation: Federation, resource: Resource?, now: Timestamp
+        of request: SharingRequest, startsAt: Timestamp, federation: Federation, resource: Resource?,
+        claimed: Int64 = 0, now: Timestamp
     ) -> [Violation] {
         standingViolations(of: request, federation)
             + policyViolations(
                 asking: request.resourceType, of: resource?.type, lasting: request.duration, startsAt: startsAt,
                 federation.policy, now: now)
-            + resourceViolations(of: request, startsAt: startsAt, resource: resource, federation, now: now)
+            + resourceViolations(
+                of: request, startsAt: startsAt, resource: resource, federation, claimed: claimed, now: now)
     }
 
     private func resourceViolations(
         of request: SharingRequest, startsAt: Timestamp, resource: Resource?, _ federation: Federation,
-        now: Timestamp
+        claimed: Int64, now: Timestamp
     ) -> [Violation] {
         let policy = federation.policy
         guard let resource else {
@@ -168,7 +176,9 @@ extension Ledger {
         }
         let lifted = request.within(policy, startsAt: startsAt, now: now)
         var violations = offerViolations(of: request, resource, policy)
-        if let blocked = returnViolation(of: resource, quantity: request.quantity, lifted.start, now: now) {
+        if let blocked = returnViolation(
+            of: resource, quantity: request.quantity, lifted.start, claimed: claimed, now: now)
+        {
             violations.append(blocked)
         }
         var window = Window(start: lifted.start, end: lifted.end + resource.buffer)
@@ -220,10 +230,10 @@ extension Ledger {
 
     /// A unit that somebody has not brought back cannot be given out from now on, though its window is free.
     private func returnViolation(
-        of resource: Resource, quantity: Int64, _ startsAt: Timestamp, now: Timestamp
+        of resource: Resource, quantity: Int64, _ startsAt: Timestamp, claimed: Int64, now: Timestamp
     ) -> Violation? {
         guard startsAt <= now, isHeldLate(resource.key),
-            (possessed[resource.key] ?? 0) + quantity > resource.capacity
+            (possessed[resource.key] ?? 0) - claimed + quantity > resource.capacity
         else { return nil }
         return Violation(
             code: .unitNotReturned, concern: .resource, field: "starts_at", value: nil,
@@ -233,7 +243,7 @@ extension Ledger {
     /// Whether somebody keeps the resource past a window, or while it is being revoked.
     func isHeldLate(_ key: Resource.Key) -> Bool {
         (leasesOfResource[key] ?? []).contains { id in
-            leases[id].map { $0.status == .overdue || $0.status == .revoking } ?? false
+            leases[id].map { [.overdue, .revoking, .preempting].contains($0.status) } ?? false
         }
     }
 
@@ -308,7 +318,7 @@ extension Ledger {
     /// The lease that the request leads to: booked or begun, or held until it is approved.
     func promise(
         _ request: SharingRequest, of resource: Resource, startsAt: Timestamp, by side: LeaseSide, isApproved: Bool,
-        _ federation: Federation, _ context: inout Context
+        preemptions: Int64 = 0, _ federation: Federation, _ context: inout Context
     ) -> Lease {
         let policy = federation.policy
         var lease = Lease(
@@ -321,9 +331,11 @@ extension Ledger {
             handover: resource.handover, buffer: resource.buffer, isUnit: resource.isUnit,
             noShowAfter: policy.noShowAfter, acknowledgeWithin: policy.acknowledgeDeadline,
             deadline: isApproved ? nil : context.now + policy.approvalTimeout, readyAt: nil, allocation: nil,
-            wasApproved: isApproved, arrival: nil, preemptions: 0, version: 1, createdAt: context.now,
+            wasApproved: isApproved, arrival: nil, preemptions: preemptions, version: 1, createdAt: context.now,
             updatedAt: context.now)
         if isApproved { begin(&lease, at: context.now) }
+        // Who had it before has still to hand it back.
+        lease.awaitingReturn = lease.status == .granted && startsAt <= context.now && isBlocked(lease)
         return lease
     }
 }

@@ -12,6 +12,8 @@ enum FederationRoutes {
                 "allowed_resource_types", .nullable(.array(.name, atMost: 100)), "Null or absent allows every type."),
             Schema.Field(
                 "on_suspend", .choice(SuspensionRule.self), "Whether running leases end when it is suspended."),
+            Schema.Field(
+                "preemption", .boolean, "Whether a stronger request takes away what a weaker one borrowed."),
         ] + FederationPolicy.durations.map { Schema.Field($0, .integer(1...31_536_000), "Seconds.") })
 
     static let draft = Schema.object([

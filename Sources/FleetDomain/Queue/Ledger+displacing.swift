@@ -1,0 +1,51 @@
+/// What was taken away by a stronger request waits again, ahead of its equals.
+extension Ledger {
+    /// A lease was taken away: the allocation that it was made for waits for what it lost, for the time that is left.
+    func displaced(_ allocation: Allocation, by lease: Lease, at time: Timestamp) -> Allocation {
+        var displaced = allocation
+        displaced.preemptions += 1
+        guard let left = lease.left(at: time), let policy = federations[lease.federation]?.policy else {
+            return displaced
+        }
+        let attributes = allocation.items.first { item in
+            item.type == lease.resourceType
+                && resources[lease.resourceKey].map { resource in
+                    item.attributes.allSatisfy { $0.admits(resource.attributes) }
+                } == true
+        }?.attributes
+        let lost = AllocationItem(type: lease.resourceType, quantity: lease.quantity, attributes: attributes ?? [])
+        var waiting =
+            allocation.waiting
+            ?? Waiting(
+                items: [], duration: left.duration, earliest: left.start, latest: nil, until: time + policy.queueTTL,
+                arrival: position)
+        waiting.items.append(lost)
+        waiting.duration = max(waiting.duration, left.duration)
+        displaced.waiting = waiting
+        return displaced
+    }
+
+    /// A lease that was asked for by name was taken away: a new one like it waits.
+    mutating func requeue(after lease: Lease, _ context: inout Context) {
+        guard lease.status == .preempted, lease.allocation == nil, let left = lease.left(at: context.now),
+            let federation = federations[lease.federation], federation.status == .active,
+            let resource = resources[lease.resourceKey]
+        else { return }
+        var request = lease.request(lasting: left.duration)
+        request.purpose = lease.purpose
+        request.reason = lease.reason
+        let again = promise(
+            request, of: resource, startsAt: left.start, by: lease.requestedBy, isApproved: false,
+            preemptions: lease.preemptions + 1, federation, &context)
+        enqueue(again, consents: lease.wasApproved, federation, &context)
+    }
+}
+
+extension Lease {
+    /// What of its window is left.
+    fileprivate func left(at time: Timestamp) -> (start: Timestamp, duration: Seconds)? {
+        let start = max(startsAt, time)
+        let duration = (endsAt.milliseconds - start.milliseconds + 999) / 1000
+        return duration > 0 ? (start, duration) : nil
+    }
+}
