@@ -27,7 +27,7 @@ struct MetricsTests {
             let lease = try world.request(world.ask { $0.startsAt = start })
             world.wait(delay)
             let approved = try world.take(.approve, lease, as: world.lenderSide)
-            tally.add(approved, approvedAt: world.now)
+            tally.add(approved)
         }
         let latency = tally.report(weights: [:]) { _ in true }.summary.decisionLatency
         #expect(latency?.p50 == 35 && latency?.p95 == 50 && latency?.p99 == 50)
@@ -77,10 +77,10 @@ struct MetricsTests {
             var member = try #require(world.member(World.lender))
             member.isolationLevel = level
             var tally = Self.tally(of: world, lasting: 60, lender: MembershipHistory(member))
-            tally.add(lease, approvedAt: nil)
+            tally.add(lease)
             var unapproved = lease
             unapproved.wasApproved = false
-            tally.add(unapproved, approvedAt: nil)
+            tally.add(unapproved)
             let summary = tally.report(weights: [:]) { _ in true }.summary
             #expect(summary.checks == 2)
             #expect(summary.violations == (level == .sealed ? 2 : level >= .medium ? 1 : 0), "\(level)")
@@ -101,7 +101,7 @@ struct MetricsTests {
                 MembershipHistory.State(since: world.now, position: 2, sealed),
             ]))
         var tally = Self.tally(of: world, lasting: 60, lender: history)
-        tally.add(lease, approvedAt: nil)
+        tally.add(lease)
         #expect(tally.report(weights: [:]) { _ in true }.summary.violations == 0)
     }
 

@@ -140,6 +140,57 @@ struct QueueTests {
         }
     }
 
+    @Test("What a fleet has lent counts for its turn, as far as the policy's reciprocity says", arguments: [0, 100])
+    func reciprocity(percent: Int) async throws {
+        try await SharingStage.run(level: "none", policy: #"{"reciprocity":\#(percent)}"#) { stage in
+            try await stage.offer("owner", ["a"])
+            try await stage.offer("borrower", ["b"])
+            for (fleet, nominal) in [("owner", 1), ("borrower", 1), ("rival", 0)] {
+                _ = try await stage.setQuota(fleet, ["nominal": .integer(Int64(nominal))])
+            }
+            // The borrower has borrowed more than the rival, and lent it still more.
+            let lent = try await stage.allocate(["quantity": 2, "duration": 900], as: .rival)
+            lent.expect(201, "granted")
+            await stage.service.advance(by: 900)
+            let both = try await stage.allocate(["quantity": 2, "duration": 600])
+            both.expect(201, "granted")
+            await stage.service.advance(by: 600)
+            let busy = try await stage.allocate(["quantity": 2, "duration": 100], as: .owner)
+            busy.expect(201, "granted")
+            let rival = try await stage.allocate(["quantity": 2, "queue": .bool(true)], as: .rival)
+            let borrower = try await stage.allocate(["quantity": 2, "queue": .bool(true)])
+            #expect(borrower.place["position"] == 1, "one had borrowed 1,800, the other 600")
+            #expect(rival.place["position"] == 1)
+            await stage.service.advance(by: 100)
+            let served = try await stage.send("GET", "/allocations/\(borrower.text("allocation_id"))", as: .borrower)
+            served.expect(200, "granted")
+        }
+        try await SharingStage.run(level: "none", policy: #"{"reciprocity":\#(percent)}"#) { stage in
+            try await stage.offer("owner", ["a"])
+            try await stage.offer("borrower", ["b"])
+            for fleet in ["rival", "borrower", "owner"] { _ = try await stage.setQuota(fleet, ["nominal": 1]) }
+            // The rival borrows b for 500, then the borrower borrows a for 900.
+            let b = try await stage.ask("b", as: .rival, lasting: 500, ["source_fleet_id": "borrower"])
+            b.expect(201, "active")
+            let a = try await stage.ask("a", lasting: 900)
+            a.expect(201, "active")
+            await stage.service.advance(by: 900)
+            for side in [SharingStage.Side.owner, .borrower] {
+                _ = try await stage.allocate(["quantity": 1, "duration": 100, "attributes": [:]], as: side)
+            }
+            // Both want more than is theirs.
+            let rival = try await stage.allocate(["quantity": 2, "queue": .bool(true)], as: .rival)
+            let borrower = try await stage.allocate(["quantity": 2, "queue": .bool(true)])
+            rival.expect(201, "queued")
+            borrower.expect(201, "queued")
+            await stage.service.advance(by: 100)
+            // 900 borrowed less 500 lent is less than 500 borrowed.
+            let first = percent == 0 ? (rival, SharingStage.Side.rival) : (borrower, SharingStage.Side.borrower)
+            let served = try await stage.send("GET", "/allocations/\(first.0.text("allocation_id"))", as: first.1)
+            served.expect(200, "granted")
+        }
+    }
+
     @Test("Who borrows and comes later does not take what is kept for who waits within its nominal")
     func kept() async throws {
         try await SharingStage.run(level: "none") { stage in

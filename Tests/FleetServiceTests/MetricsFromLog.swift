@@ -183,7 +183,7 @@ struct MetricsFromLog {
             switch life.end {
             case nil where [.active, .overdue].contains(life.last.status): count(&satisfied, life.begun)
             case .sharingCompleted: count(&satisfied, life.begun)
-            case .sharingRejected, .sharingExpired, .sharingRevoked: count(&failed, life.ended)
+            case .sharingRejected, .sharingExpired, .sharingRevoked, .sharingPreempted: count(&failed, life.ended)
             case .sharingCancelled where !life.wasWithdrawn: count(&failed, life.ended)
             default: break
             }

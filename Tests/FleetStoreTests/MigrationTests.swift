@@ -72,7 +72,7 @@ struct MigrationTests {
             "test.overlapping",
             """
             INSERT INTO resource_sharing SELECT x'09', federation_id, source_fleet_id, target_fleet_id, resource_type, \
-            resource_id, quantity, 5500, duration, 6500, activated_at, ended_at, priority, purpose, reason, status, \
+            resource_id, quantity, 5500, duration, 6500, granted_at, activated_at, ended_at, priority, purpose, reason, status, \
             requested_by, status_reason, awaiting_return, fencing_token, handover, buffer_seconds, is_unit, \
             no_show_after_seconds, acknowledge_within_seconds, deadline, ready_at, allocation_id, was_approved, \
             arrival, preemptions, version, created_at, updated_at FROM resource_sharing

@@ -160,6 +160,7 @@ package struct View: Sendable {
         writer.field("starts_at", lease.startsAt.description)
         writer.field("duration", lease.duration)
         writer.field("ends_at", lease.endsAt.description)
+        if let grantedAt = lease.grantedAt { writer.field("granted_at", grantedAt.description) }
         if let activatedAt = lease.activatedAt { writer.field("activated_at", activatedAt.description) }
         if let endedAt = lease.endedAt { writer.field("ended_at", endedAt.description) }
         writer.field("priority", lease.priority.rawValue)

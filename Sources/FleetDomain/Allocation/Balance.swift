@@ -16,6 +16,11 @@ package struct Balance: Sendable, Equatable {
         self.asOf = asOf
     }
 
+    /// What was borrowed, less so many percent of what was lent; never less than nothing.
+    func borrowed(less percent: Int64) -> Int64 {
+        max(0, borrowed - Int64(Int128(lent) * Int128(percent) / 100))
+    }
+
     /// The balance at a later time, with what is promised more or, if negative, less than before.
     func adding(lent: Int64 = 0, borrowed: Int64 = 0, at now: Timestamp, halfLife: Seconds) -> Balance {
         let now = max(asOf, now)

@@ -51,6 +51,7 @@ extension FederationPolicy {
         writer.field("minimum_tenure_seconds", minimumTenure)
         writer.field("queue_ttl_seconds", queueTTL)
         writer.field("fairness_half_life_seconds", fairnessHalfLife)
+        writer.field("reciprocity", reciprocity)
         writer.endObject()
     }
 
@@ -78,6 +79,7 @@ extension FederationPolicy {
             case "minimum_tenure_seconds": set(&minimumTenure, member.value)
             case "queue_ttl_seconds": set(&queueTTL, member.value)
             case "fairness_half_life_seconds": set(&fairnessHalfLife, member.value)
+            case "reciprocity": set(&reciprocity, member.value)
             default: break
             }
         }

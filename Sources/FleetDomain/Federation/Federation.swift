@@ -51,6 +51,9 @@ package struct FederationPolicy: Sendable, Equatable {
     /// After how long half of what was lent or borrowed still counts.
     package var fairnessHalfLife: Seconds = 604_800
 
+    /// Percent of what a fleet has lent that is set off against what it has borrowed; 0 is off.
+    package var reciprocity: Int64 = 0
+
     package init() {}
 }
 

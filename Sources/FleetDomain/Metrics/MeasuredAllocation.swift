@@ -30,11 +30,9 @@ package struct MeasuredAllocation: Sendable, Equatable {
     }
 
     /// Decided when the last of its leases was.
-    ///
-    /// - Parameter approvals: when those of its leases that were held for approval got it.
-    package func decision(of leases: [Lease], approvals: [Lease.ID: Timestamp]) -> RequestDecision {
+    package func decision(of leases: [Lease]) -> RequestDecision {
         if leases.isEmpty { return status == .expired ? .made(updatedAt) : .open }
-        let decisions = leases.map { $0.decision(approvedAt: approvals[$0.id]) }
+        let decisions = leases.map(\.decision)
         guard status != .queued, !decisions.contains(.open) else { return .open }
         let times = decisions.compactMap { if case .made(let time) = $0 { time } else { nil } }
         return times.max().map(RequestDecision.made) ?? .withdrawn

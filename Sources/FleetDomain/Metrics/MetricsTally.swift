@@ -49,20 +49,18 @@ package struct MetricsTally: Sendable {
 
 extension MetricsTally {
     /// A lease of the federation, once.
-    ///
-    /// - Parameter approvedAt: when it was approved, if it was held for that and got it in the period.
-    package mutating func add(_ lease: Lease, approvedAt: Timestamp?) {
+    package mutating func add(_ lease: Lease) {
         addUse(of: lease)
-        addCheck(of: lease, at: approvedAt ?? lease.createdAt)
+        addCheck(of: lease, at: lease.grantedAt ?? lease.createdAt)
         guard lease.allocation == nil, scope.includes(lease.target) else { return }
         add(lease.outcome)
-        add(lease.decision(approvedAt: approvedAt), askedAt: lease.createdAt)
+        add(lease.decision, askedAt: lease.createdAt)
     }
 
     /// An allocation of the federation, once; its leases are added besides.
-    package mutating func add(_ allocation: MeasuredAllocation, _ leases: [Lease], approvals: [Lease.ID: Timestamp]) {
+    package mutating func add(_ allocation: MeasuredAllocation, _ leases: [Lease]) {
         add(allocation.outcome(of: leases))
-        add(allocation.decision(of: leases, approvals: approvals), askedAt: allocation.createdAt)
+        add(allocation.decision(of: leases), askedAt: allocation.createdAt)
     }
 
     private mutating func addUse(of lease: Lease) {

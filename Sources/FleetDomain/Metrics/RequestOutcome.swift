@@ -24,15 +24,16 @@ extension Lease {
         }
     }
 
+    /// Leases of before the time was kept were granted at once, unless they were held for approval.
+    private var wasGranted: Bool { grantedAt != nil || wasApproved && arrival == nil }
+
     /// When the decision came that settled whether it is given: with the request, by approval, rejection or expiry.
-    ///
-    /// - Parameter approvedAt: when it was approved, if it was held for that.
-    package func decision(approvedAt: Timestamp?) -> RequestDecision {
+    package var decision: RequestDecision {
         switch status {
         case .queued, .pending: .open
         case .rejected, .expired: .made(endedAt ?? updatedAt)
-        case .cancelled where !wasApproved: .withdrawn
-        default: .made(approvedAt ?? createdAt)
+        case .cancelled where !wasGranted: .withdrawn
+        default: .made(grantedAt ?? createdAt)
         }
     }
 }

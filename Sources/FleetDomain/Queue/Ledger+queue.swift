@@ -43,7 +43,7 @@ extension Ledger {
     /// What the fleet has borrowed, as it fades, of what can be lent, for the type of which that is most; divided by
     /// its weight. With a weight of 0 it is infinite.
     ///
-    /// The share of Kueue's fair sharing, taken over time.
+    /// The share of Kueue's fair sharing, taken over time; what it has lent counts against it as far as the policy says.
     ///
     /// - Parameter lendable: of types already asked for, kept over a pass.
     private func borrowedShare(
@@ -54,11 +54,11 @@ extension Ledger {
         for type in typesOfMember[member] ?? [] {
             let key = Quota.Key(member: member, type: type)
             guard let balance = balances[key]?.adding(at: now, halfLife: federation.policy.fairnessHalfLife),
-                balance.borrowed > 0
+                case let owed = balance.borrowed(less: federation.policy.reciprocity), owed > 0
             else { continue }
             let all = lendable[type] ?? self.lendable(of: type, in: federation.id)
             lendable[type] = all
-            most = max(most, Share(balance.borrowed, of: all, weight: quotas[key]?.weight ?? 1))
+            most = max(most, Share(owed, of: all, weight: quotas[key]?.weight ?? 1))
         }
         return most
     }

@@ -62,6 +62,7 @@ extension Ledger {
         promised.acknowledgeWithin = federation.policy.acknowledgeDeadline
         promised.status = isApproved ? .granted : .pending
         promised.wasApproved = isApproved
+        promised.grantedAt = isApproved ? context.now : nil
         promised.deadline = isApproved ? nil : context.now + federation.policy.approvalTimeout
         if isApproved { begin(&promised, at: context.now) }
         _ = save(promised.eventOfItsBeginning, promised, &context)

@@ -2,7 +2,8 @@ extension Lease: Record {
     package static var fields: [StaticString] {
         [
             "sharing_id", "federation_id", "source_fleet_id", "target_fleet_id", "resource_type", "resource_id",
-            "quantity", "starts_at", "duration", "ends_at", "activated_at", "ended_at", "priority", "purpose", "reason",
+            "quantity", "starts_at", "duration", "ends_at", "granted_at", "activated_at", "ended_at", "priority",
+            "purpose", "reason",
             "status",
             "requested_by", "status_reason", "awaiting_return", "fencing_token", "handover", "buffer_seconds",
             "is_unit",
@@ -16,7 +17,7 @@ extension Lease: Record {
         [
             .id(id), .id(federation), .name(source), .name(target), .name(resourceType), .name(resource),
             .integer(quantity), .time(startsAt), .integer(duration), .time(endsAt),
-            .time(activatedAt), .time(endedAt), .choice(priority),
+            .time(grantedAt), .time(activatedAt), .time(endedAt), .choice(priority),
             .text(purpose), .text(reason), .choice(status), .choice(requestedBy), .text(statusReason),
             .bool(awaitingReturn),
             .integer(fencingToken), .choice(handover), .integer(buffer), .bool(isUnit), .integer(noShowAfter),
@@ -38,6 +39,7 @@ extension Lease: Record {
         duration = try reader.integer()
         // `ends_at` is stored for queries; it follows from the two before it.
         _ = try reader.time()
+        grantedAt = try reader.optionalTime()
         activatedAt = try reader.optionalTime()
         endedAt = try reader.optionalTime()
         priority = try reader.choice()

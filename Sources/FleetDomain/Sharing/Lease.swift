@@ -12,6 +12,8 @@ package struct Lease: Sendable, Equatable {
     /// When it begins; of one that is queued, the first start that will do.
     package var startsAt: Timestamp
     package var duration: Seconds
+    /// When it was promised for good: at once, by the other side's approval, or when its turn came in the queue.
+    package var grantedAt: Timestamp?
     /// When the borrower got it in its hands, once it has.
     package var activatedAt: Timestamp?
     /// When it really ended, once it has.

@@ -77,6 +77,7 @@ extension Ledger {
         var lease = lease
         lease.status = .granted
         lease.wasApproved = true
+        lease.grantedAt = context.now
         lease.deadline = nil
         // Nobody could fetch it before it was granted.
         if lease.startsAt < context.now { lease.readyAt = context.now }

@@ -324,7 +324,9 @@ extension Ledger {
         var lease = Lease(
             id: context.ids.next(at: context.now), federation: federation.id, source: request.source,
             target: request.target, resourceType: resource.type, resource: resource.key.resource,
-            quantity: request.quantity, startsAt: startsAt, duration: request.duration, activatedAt: nil, endedAt: nil,
+            quantity: request.quantity, startsAt: startsAt, duration: request.duration,
+            grantedAt: isApproved ? context.now : nil,
+            activatedAt: nil, endedAt: nil,
             priority: request.priority, purpose: request.purpose, reason: request.reason,
             status: isApproved ? .granted : .pending, requestedBy: side, statusReason: nil,
             awaitingReturn: false, fencingToken: nil,

@@ -13,6 +13,8 @@ enum FederationRoutes {
             Schema.Field(
                 "on_suspend", .choice(SuspensionRule.self), "Whether running leases end when it is suspended."),
             Schema.Field(
+                "reciprocity", .integer(0...100), "Percent of what was lent, set off against what was borrowed."),
+            Schema.Field(
                 "preemption", .boolean, "Whether a stronger request takes away what a weaker one borrowed."),
         ] + FederationPolicy.durations.map { Schema.Field($0, .integer(1...31_536_000), "Seconds.") })
 

@@ -4,8 +4,8 @@ package import FleetStore
 /// The Metrics Calculator: how well coordination worked in a federation, made from its tables and the log.
 ///
 /// Every figure follows from the log. What the tables keep of it is read there, because a lease is one row and many
-/// events; the log itself has what a row has forgotten: when a lease was approved, how a membership or a resource was
-/// before it changed, and which crossings were denied.
+/// events; the log itself has what a row has forgotten: how a membership or a resource was before it changed, and which
+/// crossings were denied.
 package struct MetricsCalculator: Sendable {
     private let store: Store
     private let pageSize: Int
@@ -20,7 +20,7 @@ package struct MetricsCalculator: Sendable {
     ///
     /// 1. who took part, and when;
     /// 2. what its members offered;
-    /// 3. when leases were approved, and which crossings were denied;
+    /// 3. which crossings were denied;
     /// 4. its leases, each once;
     /// 5. its allocations, each with all its leases;
     /// 6. the weights of the members' entitlements, and what it all comes to.
@@ -33,10 +33,9 @@ package struct MetricsCalculator: Sendable {
         let histories = try await histories(of: members, in: federation.id, period)
         var tally = MetricsTally(period, scope, members: histories)
         try await addOffers(of: federation, to: &tally)
-        let approvals = try await approvals(in: federation.id, tally)
         try await addDenials(towards: members.map(\.key.fleet), to: &tally)
-        try await addLeases(of: federation.id, approvals, to: &tally)
-        try await addAllocations(of: federation.id, approvals, to: &tally)
+        try await addLeases(of: federation.id, to: &tally)
+        try await addAllocations(of: federation.id, to: &tally)
         let weights = scope == .federation ? try await weights(in: federation.id) : [:]
         let view = View(reader: reader)
         let current = Dictionary(members.map { ($0.key.fleet, $0) }) { _, last in last }
@@ -121,19 +120,6 @@ package struct MetricsCalculator: Sendable {
 
     // MARK: 3. What only the log has
 
-    /// When leases were approved since the period began.
-    private func approvals(
-        in federation: Federation.ID, _ tally: MetricsTally
-    ) async throws(StoreError) -> [Lease.ID: Timestamp] {
-        var approvals: [Lease.ID: Timestamp] = [:]
-        try await forEach { (last: Store.Approval?, size) throws(StoreError) in
-            try await store.approvals(in: federation, from: tally.period.window.start, after: last, size: size)
-        } do: { approval in
-            approvals[approval.lease] = approval.at
-        }
-        return approvals
-    }
-
     private func addDenials(towards members: [Fleet.ID], to tally: inout MetricsTally) async throws(StoreError) {
         let protected = Set(members.filter(tally.scope.includes))
         try await forEachEvent(
@@ -148,7 +134,7 @@ package struct MetricsCalculator: Sendable {
     // MARK: 4. Leases
 
     private func addLeases(
-        of federation: Federation.ID, _ approvals: [Lease.ID: Timestamp], to tally: inout MetricsTally
+        of federation: Federation.ID, to tally: inout MetricsTally
     ) async throws(StoreError) {
         let (window, fleets) = (tally.period.window, tally.scope.fleets)
         // One that ends while the open ones are read is met again among the ended.
@@ -157,21 +143,21 @@ package struct MetricsCalculator: Sendable {
             try await store.openLeases(of: federation, fleets: fleets, before: window.end, after: last?.id, size: size)
         } do: { lease in
             open.insert(lease.id)
-            tally.add(lease, approvedAt: approvals[lease.id])
+            tally.add(lease)
         }
         try await forEach { (last: Lease?, size) throws(StoreError) in
             try await store.endedLeases(
                 of: federation, fleets: fleets, since: window.start, before: window.end,
                 after: last.map { ($0.endedAt ?? $0.updatedAt, $0.id) }, size: size)
         } do: { lease in
-            if !open.contains(lease.id) { tally.add(lease, approvedAt: approvals[lease.id]) }
+            if !open.contains(lease.id) { tally.add(lease) }
         }
     }
 
     // MARK: 5. Allocations
 
     private func addAllocations(
-        of federation: Federation.ID, _ approvals: [Lease.ID: Timestamp], to tally: inout MetricsTally
+        of federation: Federation.ID, to tally: inout MetricsTally
     ) async throws(StoreError) {
         let (window, targets) = (tally.period.window, tally.scope.fleets)
         // One that changes while they are read moves on in their order.
@@ -183,7 +169,7 @@ package struct MetricsCalculator: Sendable {
                 size: pageSize)
             let leases = try await store.leases(of: page.rows.map(\.id))
             for allocation in page.rows where seen.insert(allocation.id).inserted {
-                tally.add(allocation, leases[allocation.id] ?? [], approvals: approvals)
+                tally.add(allocation, leases[allocation.id] ?? [])
             }
             guard page.hasMore else { return }
             last = page.rows.last

@@ -129,37 +129,6 @@ extension Store {
         ) { (row) throws(StoreError) in try EventLog.decode(row) }
     }
 
-    /// When a lease was approved.
-    package struct Approval: Sendable {
-        let position: Int64
-        package let lease: Lease.ID
-        package let at: Timestamp
-    }
-
-    /// Approvals of leases from `start` on, in order. A lease's id is cut out of its data, of which it is the first
-    /// member: there may be very many, and nothing else of them is asked.
-    package func approvals(
-        in federation: Federation.ID, from start: Timestamp, after: Approval?, size: Int
-    ) async throws(StoreError) -> Page<Approval> {
-        let conditions = eventConditions(
-            [.sharingApproved], "federation_id", [federation.description], from: start,
-            after: after.map { ($0.at, $0.position) })
-        return try await page(
-            SQL(
-                "events.approvals",
-                """
-                SELECT position, at, SUBSTR(data, \(Self.idOffset), 36) FROM events \
-                WHERE \(conditions) ORDER BY at, position LIMIT \(size + 1)
-                """), size
-        ) { (row) throws(StoreError) in
-            guard let id = Lease.ID(try row.text(2)) else { throw .corrupt("the data of an approval") }
-            return Approval(position: try row.integer(0), lease: id, at: try row.timestamp(1))
-        }
-    }
-
-    /// Where the first member's value begins; the first character is 1.
-    private static var idOffset: Int { #"{"":""#.utf8.count + Lease.fields[0].description.utf8.count + 1 }
-
     private func eventConditions(
         _ types: [EventType], _ field: StaticString, _ names: [String], from start: Timestamp,
         after: (Timestamp, Int64)?

@@ -75,6 +75,7 @@ extension Migration {
             starts_at INTEGER NOT NULL,
             duration INTEGER NOT NULL CHECK (duration >= 1),
             ends_at INTEGER NOT NULL CHECK (ends_at = starts_at + duration * 1000),
+            granted_at INTEGER,
             activated_at INTEGER,
             ended_at INTEGER,
             priority TEXT NOT NULL,

@@ -3,7 +3,7 @@ extension Migration {
     /// A query says this list in the same words, for only then may the engine use the index.
     static let measuredEvents = """
         ('member.invited', 'member.joined', 'member.updated', 'member.suspended', 'member.resumed', 'member.leaving', \
-        'member.left', 'resource.registered', 'resource.updated', 'resource.retired', 'sharing.approved', \
+        'member.left', 'resource.registered', 'resource.updated', 'resource.retired', \
         'isolation.violation_blocked')
         """
 
