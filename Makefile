@@ -70,6 +70,7 @@ bench: ## Measure the engine and the metrics alone, and compare how plans are di
 	swift build -c release --product DivisionBench
 	swift build -c release --product MetricsBench
 	.build/release/PlannerBench
+	.build/release/PlannerBench queue
 	.build/release/MetricsBench
 	.build/bench-venv/bin/python3 scripts/bench/compare-division.py
 

@@ -5,6 +5,7 @@ import FleetJSON
 /// live leases, and what a live lease costs in memory.
 ///
 ///     PlannerBench [DECISIONS]
+///     PlannerBench queue
 @main
 struct PlannerBench {
     /// Resources, and the live leases on them.
@@ -13,6 +14,7 @@ struct PlannerBench {
     ]
 
     static func main() throws {
+        guard CommandLine.arguments.dropFirst().first != "queue" else { return try QueueBench.run() }
         let decisions = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 2000
         print("resources     leases  question                          P50 µs    P99 µs  granted  bytes a lease")
         for (resources, leases) in sizes {
@@ -33,7 +35,7 @@ struct PlannerBench {
         }
     }
 
-    private static func column(_ text: String, _ width: Int) -> String {
+    static func column(_ text: String, _ width: Int) -> String {
         String(repeating: " ", count: max(0, width - text.count)) + text
     }
 
@@ -41,7 +43,7 @@ struct PlannerBench {
         text + String(repeating: " ", count: max(0, width - text.count))
     }
 
-    private static func decimal(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
+    static func decimal(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
 }
 
 /// What is asked for.

@@ -66,6 +66,9 @@ package struct Offer: Sendable, Equatable {
             || kinds.values.contains { kind in requirements.allSatisfy { $0.admits(kind.attributes) } }
     }
 
+    /// At most how much of it is free at an instant.
+    func free(at now: Timestamp) -> Int64 { max(0, min(capacity, total - promised.level(at: now))) }
+
     /// Whether at some instant of the window all of it is promised, so that nothing is free over the whole of it.
     func isTaken(over window: Window) -> Bool { capacity == 0 || promised.peak(over: window) >= total }
 }

@@ -22,17 +22,17 @@ extension Ledger {
         }
     }
 
-    /// In the line in which most stand before it.
+    /// In the line in which most stand before it, as far as its fleet knows them.
     private func position(of entry: Entry, now: Timestamp) -> Int {
-        guard let federation = federations[entry.federation] else { return 1 }
-        return (entry.lines.map { count(before: entry, in: $0, federation, now: now) }.max() ?? 0) + 1
+        (entry.lines.map { count(before: entry, in: $0, onlyKnown: true, now: now) }.max() ?? 0) + 1
     }
 
-    private func count(before entry: Entry, in key: Line.Key, _ federation: Federation, now: Timestamp) -> Int {
+    private func count(before entry: Entry, in key: Line.Key, onlyKnown: Bool, now: Timestamp) -> Int {
+        guard let federation = federations[entry.federation] else { return 0 }
         var lendable: [ResourceType: Int64] = [:]
         let own = rank(of: entry.group, in: federation, &lendable, now: now)
         return (lines[key]?.groups ?? [:]).reduce(0) { count, other in
-            guard knows(entry.group.fleet, other.key.fleet, in: federation.id) else { return count }
+            guard !onlyKnown || knows(entry.group.fleet, other.key.fleet, in: federation.id) else { return count }
             let rank = rank(of: other.key, in: federation, &lendable, now: now)
             if rank < own { return count + other.value.count }
             return own < rank ? count : count + other.value.place(of: entry.ticket)
@@ -47,6 +47,12 @@ extension Ledger {
     /// When the waiter begins if nothing else comes: the clock and the queue are let go on, and taken back. What is
     /// booked is taken to be fetched and brought back in time; what is already late is not waited for.
     mutating func estimatedStart(of waiter: Waiter, _ context: Context) -> Timestamp? {
+        // Each that is served before it is an event at least.
+        guard let (entry, _) = entry(of: waiter),
+            entry.lines.allSatisfy({
+                count(before: entry, in: $0, onlyKnown: false, now: context.now) < QueueLimits.foreseenMax
+            })
+        else { return nil }
         let start = savepoint
         isForeseeing = true
         defer {

@@ -46,8 +46,10 @@ extension Ledger {
         var lendable: [ResourceType: Int64] = [:]
         var groups: [(rank: Rank, group: Line.Group, first: Ticket)] = []
         for (group, tickets) in lines[key]?.groups ?? [:] {
+            guard isWithinNominal(group.fleet, group.quantities, in: federation.id, at: now),
+                let first = tickets.first
+            else { continue }
             let rank = rank(of: group, in: federation, &lendable, now: now)
-            guard rank.isWithinNominal, let first = tickets.first else { continue }
             groups.append((rank, group, first))
         }
         groups.sort { $0.rank < $1.rank || !($1.rank < $0.rank) && $0.first < $1.first }

@@ -104,42 +104,50 @@ extension Ledger {
         _ key: Line.Key, _ pass: inout Pass, _ triesLeft: inout Int, _ context: inout Context
     ) -> Bool {
         guard let federation = federations[key.federation], federation.status != .suspended else { return true }
+        var free = free(of: key, now: context.now)
         while triesLeft > 0 {
-            guard let (group, ticket) = next(in: key, pass, federation, now: context.now) else { return true }
-            let isOver = isOver(for: group.fleet, in: key.federation)
-            guard isOver || !isFutile(group, key, federation, now: context.now) else {
-                pass.passed[group] = .max
-                continue
-            }
+            guard let (group, ticket) = next(in: key, pass, federation, free: free, now: context.now)
+            else { return true }
             triesLeft -= 1
-            if !serve(ticket.waiter, &pass, &context) { pass.passed[group, default: 0] += 1 }
+            if serve(ticket.waiter, &pass, &context) {
+                free = self.free(of: key, now: context.now)
+            } else {
+                pass.passed[group, default: 0] += 1
+            }
         }
         return false
     }
 
     /// The next in the line that was not asked in this pass.
+    ///
+    /// - Parameter free: who asks for more than that from the moment on need not be asked.
     private func next(
-        in key: Line.Key, _ pass: Pass, _ federation: Federation, now: Timestamp
+        in key: Line.Key, _ pass: Pass, _ federation: Federation, free: Int64, now: Timestamp
     ) -> (Line.Group, Ticket)? {
         var lendable: [ResourceType: Int64] = [:]
+        var shares: [Fleet.ID: Share] = [:]
         var first: (group: Line.Group, ticket: Ticket, rank: Rank)?
         for (group, tickets) in lines[key]?.groups ?? [:] {
             let passed = pass.passed[group] ?? 0
-            guard passed < tickets.count else { continue }
+            guard passed < tickets.count,
+                group.isLater || group.needs(of: key.type) <= free || isOver(for: group.fleet, in: key.federation)
+            else { continue }
             let ticket = tickets[passed]
-            let rank = rank(of: group, in: federation, &lendable, now: now)
+            let share = shares[group.fleet] ?? borrowedShare(of: group.fleet, in: federation, &lendable, now: now)
+            shares[group.fleet] = share
+            let rank = Rank(
+                isWithinNominal: isWithinNominal(group.fleet, group.quantities, in: key.federation, at: now),
+                share: share)
             if let other = first, !(rank < other.rank || !(other.rank < rank) && ticket < other.ticket) { continue }
             first = (group, ticket, rank)
         }
         return first.map { ($0.group, $0.ticket) }
     }
 
-    /// Whether nothing of the type is there at this moment, so that nobody of the group can be served from now on.
-    private func isFutile(_ group: Line.Group, _ key: Line.Key, _ federation: Federation, now: Timestamp) -> Bool {
-        guard !group.isLater, federation.status == .active else { return false }
-        let moment = Window(start: now, end: Timestamp(milliseconds: now.milliseconds + 1))
-        return (fleetsOfFederation[key.federation] ?? []).allSatisfy { fleet in
-            offers[OfferKey(fleet: fleet, type: key.type)]?.isTaken(over: moment) ?? true
+    /// At most how much of the type is there at this moment, whoever may have it.
+    private func free(of key: Line.Key, now: Timestamp) -> Int64 {
+        (fleetsOfFederation[key.federation] ?? []).reduce(0) { sum, fleet in
+            sum + (offers[OfferKey(fleet: fleet, type: key.type)]?.free(at: now) ?? 0)
         }
     }
 
@@ -208,6 +216,11 @@ extension Ledger {
     mutating func stir(_ federation: Federation.ID) {
         for key in lines.keys where key.federation == federation { stirred[key] = Pass() }
     }
+}
+
+extension Line.Group {
+    /// The least of the type with which any of them could be served.
+    fileprivate func needs(of type: ResourceType) -> Int64 { acceptsPart ? 1 : quantities[type] ?? 1 }
 }
 
 extension Allocation {

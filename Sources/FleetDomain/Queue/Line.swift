@@ -45,6 +45,8 @@ package struct Line: Sendable, Equatable {
         let quantities: [ResourceType: Int64]
         /// Whether they were asked for a later time, and not from the moment on.
         let isLater: Bool
+        /// Whether a part of the quantity will do.
+        let acceptsPart: Bool
     }
 
     private(set) var groups: [Group: Deque<Ticket>] = [:]
@@ -95,7 +97,8 @@ extension Allocation {
             group: Line.Group(
                 fleet: target,
                 quantities: waiting.items.reduce(into: [:]) { $0[$1.type, default: 0] += $1.quantity },
-                isLater: waiting.latest != nil || waiting.earliest > createdAt && preemptions == 0),
+                isLater: waiting.latest != nil || waiting.earliest > createdAt && preemptions == 0,
+                acceptsPart: acceptsPart),
             ticket: Ticket(
                 priority: priority, isDisplaced: preemptions > 0, arrival: waiting.arrival, waiter: .allocation(id)))
     }
@@ -108,7 +111,7 @@ extension Lease {
         return Entry(
             federation: federation,
             group: Line.Group(
-                fleet: target, quantities: [resourceType: quantity], isLater: startsAt > createdAt),
+                fleet: target, quantities: [resourceType: quantity], isLater: startsAt > createdAt, acceptsPart: false),
             ticket: Ticket(priority: priority, isDisplaced: preemptions > 0, arrival: arrival ?? 0, waiter: .lease(id)))
     }
 }
@@ -120,5 +123,5 @@ package enum QueueLimits {
     /// Waiters within their nominal for which units are kept, of one line.
     static let keptFor = 32
     /// Events of which an estimate looks ahead.
-    static let foreseenMax = 256
+    static let foreseenMax = 100
 }
