@@ -63,15 +63,17 @@ test-load: build ## Measure the release build under load; PROFILE=1 also says wh
 	scripts/test-load
 
 .PHONY: bench
-bench: ## Measure the engine and the metrics alone, and compare how plans are divided with what others compute
+bench: ## Measure the engine, the queue, a start and the metrics alone, and compare how plans are divided with what others compute
 	@scripts/install-dependencies build
 	@scripts/install-dependencies bench
 	swift build -c release --product PlannerBench
 	swift build -c release --product DivisionBench
 	swift build -c release --product MetricsBench
+	swift build -c release --product StartBench
 	.build/release/PlannerBench
 	.build/release/PlannerBench queue
 	.build/release/MetricsBench
+	.build/release/StartBench
 	.build/bench-venv/bin/python3 scripts/bench/compare-division.py
 
 .PHONY: test-slow

@@ -95,6 +95,9 @@ let package = Package(
         .executableTarget(
             name: "MetricsBench", dependencies: ["FleetService", "FleetStore", "FleetDomain", "SQLiteBackend"],
             path: "Tests/MetricsBench", swiftSettings: strict, linkerSettings: lld),
+        .executableTarget(
+            name: "StartBench", dependencies: ["FleetStore", "FleetDomain", "SQLiteBackend"],
+            path: "Tests/StartBench", swiftSettings: strict, linkerSettings: lld),
         .target(name: "CPowerLossVFS", dependencies: ["CSQLite"]),
         .testTarget(name: "FleetJSONTests", dependencies: ["FleetJSON"], swiftSettings: strict),
         .testTarget(

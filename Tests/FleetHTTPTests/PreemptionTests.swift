@@ -187,6 +187,63 @@ struct PreemptionTests {
             #expect(try await status(victims[1]) == "granted", "it was preempted a third time")
         }
     }
+
+    @Test("An emergency by name takes what is within the nominal: who loses it does not keep it from it")
+    func emergencyByName() async throws {
+        try await SharingStage.run(level: "none", policy: Self.policy) { stage in
+            try await stage.offer("owner", ["a"])
+            _ = try await stage.setQuota("rival", ["nominal": 1])
+            let held = try await stage.lease("a", as: .rival, startsIn: 60, ["priority": "critical"], is: "granted")
+            let key = try await stage.service.key(
+                [.fleetOperator], fleets: [apiName("borrower")], scopes: [.sharingEmergency])
+            let body = stage.request("a", startsIn: 60, lasting: 600, ["priority": "emergency", "reason": "fire"])
+            let taken = try await stage.service.send(
+                "POST", "/resource-sharing", JSON.object(body).text, key: .some(key))
+            taken.expect(201, "granted")
+            #expect(try await stage.status(held) == "preempted")
+        }
+    }
+
+    @Test("Who lost something gets another unit at once, before anybody who asks later")
+    func anotherUnit() async throws {
+        try await SharingStage.run(level: "none", policy: Self.policy) { stage in
+            try await stage.offer("owner", ["a", "b"])
+            for fleet in ["rival", "borrower"] { _ = try await stage.setQuota(fleet, ["nominal": 0]) }
+            let weak = try await stage.allocate(
+                ["quantity": 1, "earliest": stage.at(7200), "priority": "low"], as: .rival)
+            #expect(weak.rows("leases")[0].text("resource_id") == "a")
+            _ = try await stage.lease("a", startsIn: 7200, ["priority": "high"], is: "granted")
+            let now = try await stage.send("GET", "/allocations/\(weak.text("allocation_id"))", as: .rival)
+            now.expect(200, "granted")
+            #expect(now.rows("leases").first { $0.text("status") == "granted" }?.text("resource_id") == "b")
+        }
+    }
+
+    @Test("One claim may take several leases of a request, which says that it waits; given back, it does not")
+    func several() async throws {
+        try await SharingStage.run(level: "none", policy: Self.policy) { stage in
+            try await stage.offer("owner", ["a", "b", "c"])
+            for fleet in ["rival", "borrower"] { _ = try await stage.setQuota(fleet, ["nominal": 0]) }
+            let weak = try await stage.allocate(
+                ["quantity": 3, "earliest": stage.at(60), "priority": "low"], as: .rival)
+            let strong = try await stage.allocate(["quantity": 3, "earliest": stage.at(60), "priority": "high"])
+            strong.expect(201, "granted")
+            let waits = try await stage.send("GET", "/allocations/\(weak.text("allocation_id"))", as: .rival)
+            waits.expect(200, "queued")
+            #expect(waits.explanation.text("summary").contains("a stronger request took"))
+            _ = try await stage.send("DELETE", "/allocations/\(strong.text("allocation_id"))", as: .borrower)
+        }
+        try await SharingStage.run(level: "none", policy: Self.policy) { stage in
+            try await stage.offerAndLimit()
+            let lease = try await stage.lease("a", as: .rival, ["priority": "low"], is: "active")
+            await stage.service.advance(by: 600)
+            _ = try await stage.lease("a", lasting: 600, ["priority": "high"], is: "granted")
+            try await stage.step("return", lease, as: .rival).expect(200, "preempted")
+            #expect(try await stage.status(lease) == "preempted")
+            try await stage.step("acknowledge", lease, as: .rival).expect(200, "preempted")
+            #expect(try await stage.count("queued") == 0)
+        }
+    }
 }
 
 extension SharingStage {

@@ -312,6 +312,62 @@ struct QueueTests {
             #expect(try await status(second) == "granted")
         }
     }
+
+    @Test("The tag of what waits changes with the object, not with the time, and what waits holds no owner up")
+    func owners() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.register("van")
+            let first = try await stage.lease("van", as: .rival, is: "active")
+            let queued = try await stage.ask("van", ["queue": .bool(true)])
+            let id = queued.text("sharing_id")
+            await stage.service.advance(by: 30)
+            let later = try await stage.read(id, as: .borrower)
+            #expect(later.etag == queued.etag && later.bytes != queued.bytes)
+            let changed = try await stage.service.send(
+                "PUT", "/resource-sharing/\(id)", #"{"priority":"high"}"#, key: .some(stage.key(.borrower)),
+                headers: ["If-Match": try #require(queued.etag)])
+            changed.expect(200, "queued")
+            _ = try await stage.step("return", first, as: .rival)
+            _ = try await stage.step("return", id, as: .borrower)
+            let again = try await stage.lease("van", as: .rival, is: "active")
+            let waiting = try await stage.ask("van", ["queue": .bool(true)]).text("sharing_id")
+            // The lender ends what is promised, and need not end what waits.
+            _ = try await stage.step("revoke", again, as: .owner)
+            _ = try await stage.step("acknowledge", again, as: .rival)
+            #expect(try await stage.status(waiting) == "active")
+            let last = try await stage.ask("van", as: .rival, ["queue": .bool(true)]).text("sharing_id")
+            _ = try await stage.step("return", waiting, as: .borrower)
+            _ = try await stage.step("return", last, as: .rival)
+            let busy = try await stage.lease("van", as: .rival, startsIn: 600, is: "granted")
+            let third = try await stage.ask("van", startsIn: 600, ["queue": .bool(true)]).text("sharing_id")
+            _ = try await stage.send("DELETE", "/resource-sharing/\(busy)", as: .rival)
+            #expect(try await stage.status(third) == "granted")
+            let fourth = try await stage.ask("van", as: .rival, startsIn: 600, ["queue": .bool(true)])
+            let left = try await stage.send("DELETE", "/federations/\(stage.federation)/members/rival", as: .rival)
+            await stage.service.advance(by: 1)
+            #expect(left.status < 300, "\(left.body)")
+            #expect(try await stage.status(fourth.text("sharing_id")) == "cancelled")
+            let gone = try await stage.send("GET", "/federations/\(stage.federation)/members/rival", as: .coordinator)
+            #expect(gone.status == 404, "\(gone.body)")
+        }
+    }
+
+    @Test("A longer lease that waits is asked for anew: what the owner agreed to was shorter")
+    func consent() async throws {
+        try await SharingStage.run(level: "medium") { stage in
+            try await stage.register("van")
+            let first = try await stage.lease("van", as: .both, is: "active")
+            let body = stage.request("van", lasting: 60, ["queue": .bool(true)])
+            let short = try await stage.send("POST", "/resource-sharing", body, as: .both)
+            short.expect(201, "queued")
+            let long = try await stage.send("POST", "/resource-sharing", body, as: .both)
+            try await stage.put(long.text("sharing_id"), ["duration": 7200], as: .borrower).expect(200, "queued")
+            _ = try await stage.step("return", first, as: .borrower)
+            #expect(try await stage.status(short.text("sharing_id")) == "active")
+            await stage.service.advance(by: 60)
+            #expect(try await stage.status(long.text("sharing_id")) == "pending")
+        }
+    }
 }
 
 extension Dictionary {

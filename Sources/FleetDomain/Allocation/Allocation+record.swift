@@ -50,7 +50,8 @@ extension Waiting {
         .object([
             "items": .array(items.map(\.json)), "duration": .integer(duration),
             "earliest": .integer(earliest.milliseconds),
-            "latest": latest.map { .integer($0.milliseconds) } ?? .null, "until": .integer(until.milliseconds),
+            "latest": latest.map { .integer($0.milliseconds) } ?? .null, "since": .integer(since.milliseconds),
+            "until": .integer(until.milliseconds),
             "arrival": .integer(arrival),
         ])
     }
@@ -58,13 +59,14 @@ extension Waiting {
     init?(json: JSON) {
         guard let object = json.objectValue, let items = object["items"]?.arrayValue,
             let duration = object["duration"]?.integerValue, let earliest = object["earliest"]?.integerValue,
-            let until = object["until"]?.integerValue, let arrival = object["arrival"]?.integerValue
+            let since = object["since"]?.integerValue, let until = object["until"]?.integerValue,
+            let arrival = object["arrival"]?.integerValue
         else { return nil }
         self.init(
             items: items.compactMap(AllocationItem.init(json:)), duration: duration,
             earliest: Timestamp(milliseconds: earliest),
             latest: object["latest"]?.integerValue.map(Timestamp.init(milliseconds:)),
-            until: Timestamp(milliseconds: until), arrival: arrival)
+            since: Timestamp(milliseconds: since), until: Timestamp(milliseconds: until), arrival: arrival)
     }
 }
 

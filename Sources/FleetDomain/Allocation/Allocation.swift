@@ -46,6 +46,8 @@ package struct Waiting: Sendable, Equatable {
     package var earliest: Timestamp
     /// The last start that will do; nil takes whatever start comes, and then the first at which all is free.
     package var latest: Timestamp?
+    /// Since when it waits.
+    package var since: Timestamp
     /// When it lapses.
     package var until: Timestamp
     /// The end of the log when it came: who came earlier stands before it.

@@ -267,7 +267,7 @@ extension Ledger {
             case .queued, .pending, .granted:
                 end(lease, .cancelled, .sharingCancelled, "cancelled_by_borrower", &context)
             case .active, .overdue: end(lease, .completed, .sharingCompleted, nil, &context)
-            case .preempting: end(lease, .preempted, .sharingPreempted, lease.statusReason, &context)
+            case .preempting: end(lease, .preempted, .sharingPreempted, Lease.givenUp, &context)
             case .revoking: end(lease, .revoked, .sharingRevoked, lease.statusReason, &context)
             default: break
             }
@@ -290,6 +290,7 @@ extension Ledger {
             guard let sibling = leases[id], sibling.status == .pending || sibling.status == .granted else { continue }
             end(sibling, .cancelled, .sharingCancelled, "allocation_incomplete", &context)
         }
+        if let left = allocations[id], left.waiting != nil { leaveQueue(left, .allocationCancelled, &context) }
     }
 }
 

@@ -13,6 +13,8 @@ extension Ledger {
         var ignoresQuotas = false
         /// Whether it could ever be given: as if nothing were promised and everything were back.
         var ignoresPromises = false
+        /// Resources that are looked at for all starts after the first.
+        var looksMax = AllocationLimits.looksMax
         /// What those hold from whom something is taken for it.
         var claimed: [Resource.Key: Int64] = [:]
         /// What is left to those who wait already.
@@ -121,7 +123,8 @@ extension Ledger {
         }
         guard lender.consent != .own else { return .success(room) }
         if isFilled(room - search.kept.quantity(of: resource.key, over: window)) {
-            return .failure(Shortage(code: .queuedAhead))
+            let code: ErrorCode = resource.isUnit ? .windowConflict : .capacityExceeded
+            return .failure(Shortage(code: search.kept.areKnown(of: resource.key) ? .queuedAhead : code))
         }
         if let most = lender.most, isFilled(most - picks.lent(by: lender.fleet, item.type)) {
             return .failure(Shortage(code: .resourceUnavailable))
@@ -170,7 +173,7 @@ extension Ledger {
     func firstStart(_ search: Search, from earliest: Timestamp, to latest: Timestamp) -> Found {
         let first = attempt(search, at: earliest)
         var found = Found(attempt: first, start: earliest, isFound: first.isWhole)
-        var looksLeft = AllocationLimits.looksMax
+        var looksLeft = search.looksMax
         for _ in 0..<AllocationLimits.startsMax where !found.isFound && looksLeft > 0 {
             guard let next = nextStart(search, after: found.start), next <= latest else {
                 found.start = latest

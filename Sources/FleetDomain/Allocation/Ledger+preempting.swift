@@ -10,7 +10,7 @@ extension Ledger {
         let window: Window
     }
 
-    /// The fewest leases without which a claim can be met: none of them could stay.
+    /// Leases without which a claim can be met, of which none could stay.
     ///
     /// Candidates are tried from the weakest on until the claim can be met, each taken away in earnest and all of it
     /// taken back; then each that is not needed after all is let go.
@@ -28,7 +28,8 @@ extension Ledger {
         var isFound = false
         for lease in candidates(for: claim, among: resources, now: context.now) {
             // What was taken already may leave its holder no more than is its own.
-            guard mayPreempt(lease, for: claim, now: context.now) else { continue }
+            guard leases[lease.id] != nil, claim.priority == .emergency || isBeyondNominal(lease, now: context.now)
+            else { continue }
             preempt(lease, for: claim, &context)
             chosen.append(lease)
             isFound = isMet(self, chosen)
@@ -58,10 +59,10 @@ extension Ledger {
         return Array(ordered.prefix(PreemptionLimits.candidatesMax))
     }
 
-    /// Whether the claim may take the lease away: by a higher priority, or as the owner that takes back its own while
-    /// it is below its nominal; never what its holder uses within its nominal, save in an emergency.
+    /// Whether the claim may take the lease away, if its holder uses it beyond its nominal: by a higher priority, or as
+    /// the owner that takes back its own while it is below its nominal.
     private func mayPreempt(_ lease: Lease, for claim: Claim, now: Timestamp) -> Bool {
-        guard let lease = leases[lease.id], lease.federation == claim.federation.id, lease.changesHands,
+        guard lease.federation == claim.federation.id, lease.changesHands,
             lease.target != claim.target, resources[lease.resourceKey]?.interruptible == true,
             preemptions(of: lease) < PreemptionLimits.perRequest
         else { return false }
@@ -73,8 +74,7 @@ extension Ledger {
             guard claim.window.start <= now, now >= (lease.activatedAt ?? lease.startsAt) + tenure else { return false }
         default: return false
         }
-        guard lease.priority < claim.priority || reclaims(claim, lease, now: now) else { return false }
-        return claim.priority == .emergency || isBeyondNominal(lease, now: now)
+        return lease.priority < claim.priority || reclaims(claim, lease)
     }
 
     private func preemptions(of lease: Lease) -> Int64 {
@@ -82,9 +82,11 @@ extension Ledger {
     }
 
     /// Whether an owner takes back its own, which it has too little of.
-    private func reclaims(_ claim: Claim, _ lease: Lease, now: Timestamp) -> Bool {
+    private func reclaims(_ claim: Claim, _ lease: Lease) -> Bool {
         lease.source == claim.target
-            && isWithinNominal(claim.target, claim.quantities, in: claim.federation.id, at: now)
+            && claim.quantities.allSatisfy { type, quantity in
+                quantity <= headroom(of: quotaKey(claim.target, type, claim.federation.id), over: claim.window)
+            }
     }
 
     /// Whether at every instant that is left of it, its holder has its nominal without it.
@@ -166,11 +168,13 @@ extension Ledger {
             target: request.target, priority: request.priority, federation: federation,
             quantities: [resource.type: request.quantity],
             window: Window(start: startsAt, end: startsAt + request.duration + resource.buffer))
+        // What is taken goes to its claimant; who loses it does not keep it from it.
+        let kept = kept(from: request, resource, in: federation, now: context.now)
         let victims = victims(of: claim, among: [resource.key], context) { ledger, victims in
             let claimed = victims.reduce(0) { $0 + $1.possession }
             return ledger.violations(
                 of: request, startsAt: startsAt, federation: federation, resource: resource, claimed: claimed,
-                now: context.now
+                keeping: kept, now: context.now
             ).isEmpty
         }
         return victims.map { (claim, $0) }
@@ -182,8 +186,8 @@ enum PreemptionLimits {
     /// How often the same request is preempted at most, also after it was queued again.
     static let perRequest: Int64 = 2
     /// Leases that are tried, and that one claim takes away at most.
-    static let candidatesMax = 64
-    static let victimsMax = 16
+    static let candidatesMax = 256
+    static let victimsMax = 32
 }
 
 extension Lease {

@@ -173,6 +173,9 @@ extension Ledger {
         }
         if speaks { context.actingFleet = key.fleet }
         let live = leasesOfMember[key] ?? []
+        // What waits holds nobody up: it ends with the membership.
+        let waiting = live.filter { leases[$0]?.status == .queued }
+        drain += waiting.sorted()
         if live.isEmpty {
             member.status = .left
             removeQuotas(of: key, &context)
@@ -184,7 +187,7 @@ extension Ledger {
         member.suspendedBy = nil
         member.isRecalled = member.isRecalled || force
         let entity = save(.memberLeaving, member, &context)
-        if recalls { drain += live.sorted() }
+        if recalls { drain += live.subtracting(waiting).sorted() }
         return entity
     }
 

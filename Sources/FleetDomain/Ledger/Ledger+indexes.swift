@@ -80,7 +80,11 @@ extension Ledger {
     }
 
     private mutating func joinLines(_ entry: Entry) {
-        for line in entry.lines { lines[line, default: Line()].insert(entry.ticket, in: entry.group) }
+        for line in entry.lines {
+            lines[line, default: Line()].insert(entry.ticket, in: entry.group)
+            // Who lost something was not asked yet whether something else will do.
+            if entry.ticket.isDisplaced { stir(line.federation, line.type) }
+        }
     }
 
     /// Who leaves may have stood in the way of those behind it.

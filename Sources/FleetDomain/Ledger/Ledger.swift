@@ -46,8 +46,10 @@ package struct Ledger: Sendable {
     /// Leases to be ended because of an intent that touched many at once.
     var drain: [Lease.ID] = []
 
-    /// The clock is let go on to see when a waiter would begin; all of it is taken back.
-    var isForeseeing = false
+    /// Set while the clock is let go on to see when a waiter would begin; all of it is taken back.
+    var outlook: Outlook?
+    /// The last that was asked for: it holds until something happens.
+    var lastEstimate: Estimate?
     /// What came up meanwhile, to be put back.
     var foreseenDue: [Due] = []
 
@@ -115,7 +117,7 @@ extension Ledger {
             let wasHeld = before?.status.possesses == true
             put(event.entity)
             noteBalances(of: lease, before: before, at: event.at)
-            noteAllocation(of: lease, at: event.at)
+            noteAllocation(of: lease, before: before, at: event.at)
             if let resource = resources[lease.resourceKey]?.after(lease, wasHeld: wasHeld, at: event.at) {
                 put(.resource(resource))
             }
@@ -136,8 +138,11 @@ extension Ledger {
     }
 
     /// The allocation that the lease was made for is as far as its leases are.
-    private mutating func noteAllocation(of lease: Lease, at time: Timestamp) {
+    private mutating func noteAllocation(of lease: Lease, before: Lease?, at time: Timestamp) {
         guard let id = lease.allocation, var allocation = allocations[id] else { return }
+        if lease.status == .preempting || lease.status == .preempted && before?.status == .granted {
+            allocation.preemptions += 1
+        }
         if lease.status == .preempted { allocation = displaced(allocation, by: lease, at: time) }
         allocation.hasBegun = allocation.hasBegun || lease.status == .active
         let isGone = [.rejected, .expired, .cancelled, .revoked, .preempted, .noShow].contains(lease.status)

@@ -40,13 +40,22 @@ extension Ledger {
     }
 
     /// Whether the one fleet is told that the other is a member.
-    private func knows(_ fleet: Fleet.ID, _ other: Fleet.ID, in federation: Federation.ID) -> Bool {
+    func knows(_ fleet: Fleet.ID, _ other: Fleet.ID, in federation: Federation.ID) -> Bool {
         fleet == other || isolation(between: fleet, other, in: federation) <= .medium
     }
 
     /// When the waiter begins if nothing else comes: the clock and the queue are let go on, and taken back. What is
     /// booked is taken to be fetched and brought back in time; what is already late is not waited for.
     mutating func estimatedStart(of waiter: Waiter, _ context: Context) -> Timestamp? {
+        if let last = lastEstimate, last.waiter == waiter, last.position == position, last.now == context.now {
+            return last.start
+        }
+        let start = foreseenStart(of: waiter, context)
+        lastEstimate = Estimate(waiter: waiter, position: position, now: context.now, start: start)
+        return start
+    }
+
+    private mutating func foreseenStart(of waiter: Waiter, _ context: Context) -> Timestamp? {
         // Each that is served before it is an event at least.
         guard let (entry, _) = entry(of: waiter),
             entry.lines.allSatisfy({
@@ -54,20 +63,25 @@ extension Ledger {
             })
         else { return nil }
         let start = savepoint
-        isForeseeing = true
+        outlook = Outlook(
+            federation: entry.federation, fleets: fleetsOfFederation[entry.federation] ?? [],
+            types: Set(entry.group.quantities.keys))
         defer {
             rollBack(to: start)
-            isForeseeing = false
+            outlook = nil
             for entry in foreseenDue { due.insert(entry) }
             foreseenDue = []
         }
-        var now = context.now
-        while position - start.position < QueueLimits.foreseenMax {
+        var (now, triesLeft) = (context.now, QueueLimits.foreseenTries)
+        while position - start.position < QueueLimits.foreseenMax, foreseenDue.count < QueueLimits.foreseenInstants {
             var then = Context(
                 principal: Principal(subject: Event.clock, roles: []), now: now, requestID: Event.clock,
                 ids: context.ids)
             _ = advance(limit: 64, &then)
-            while hasStirred, position - start.position < QueueLimits.foreseenMax { handOn(&then) }
+            while hasStirred, position - start.position < QueueLimits.foreseenMax {
+                guard triesLeft > 0 else { return nil }
+                triesLeft -= max(1, handOn(limit: triesLeft, &then))
+            }
             switch startOfServed(waiter) {
             case .waits: break
             case .gone: return nil
@@ -77,6 +91,17 @@ extension Ledger {
             now = max(now, next)
         }
         return nil
+    }
+
+    /// Whether what comes up may make a difference to who is looked out for; what others do with other things does not,
+    /// and does not use up how far is looked.
+    func concerns(_ outlook: Outlook, _ due: Due) -> Bool {
+        switch due.subject {
+        case .ending(let id), .beginning(let id):
+            leases[id].map { outlook.fleets.contains($0.source) && outlook.types.contains($0.resourceType) } ?? false
+        case .lapse(let id): allocations[id]?.federation == outlook.federation
+        case .cooled(let key): outlook.fleets.contains(key.fleet)
+        }
     }
 
     private enum Foreseen {
@@ -96,4 +121,19 @@ extension Ledger {
             return lease.status == .queued ? .waits : .begins(lease.startsAt)
         }
     }
+}
+
+/// Whose turn is looked out for: what is not of these types and these fleets makes no difference.
+struct Outlook {
+    let federation: Federation.ID
+    let fleets: Set<Fleet.ID>
+    let types: Set<ResourceType>
+}
+
+/// When a waiter would begin, as of an instant and of an end of the log.
+struct Estimate {
+    let waiter: Waiter
+    let position: Int64
+    let now: Timestamp
+    let start: Timestamp?
 }

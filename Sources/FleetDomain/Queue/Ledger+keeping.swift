@@ -6,6 +6,8 @@ struct Kept {
     let quantity: Int64
     /// Whether it is kept for another fleet than its owner.
     let isLent: Bool
+    /// Whether who must leave it may know who waits.
+    let isKnown: Bool
     /// From when it would use it to when it would be done at the latest.
     let window: Window
 }
@@ -25,7 +27,8 @@ extension Ledger {
         for key in keys.sorted() {
             for (group, ticket) in withinNominal(key, federation, now: now)
             where group.fleet != fleet && seen.insert(ticket.waiter).inserted {
-                keep(for: ticket.waiter, federation, &kept, now: now)
+                let isKnown = knows(fleet, group.fleet, in: federation.id)
+                keep(for: ticket.waiter, isKnown: isKnown, federation, &kept, now: now)
             }
         }
         return kept
@@ -46,7 +49,9 @@ extension Ledger {
         var lendable: [ResourceType: Int64] = [:]
         var groups: [(rank: Rank, group: Line.Group, first: Ticket)] = []
         for (group, tickets) in lines[key]?.groups ?? [:] {
-            guard isWithinNominal(group.fleet, group.quantities, in: federation.id, at: now),
+            let member = members[Member.Key(federation: federation.id, fleet: group.fleet)]
+            guard member?.status == .active, member?.resourceSharing == true, federation.status == .active,
+                isWithinNominal(group.fleet, group.quantities, in: federation.id, at: now),
                 let first = tickets.first
             else { continue }
             let rank = rank(of: group, in: federation, &lendable, now: now)
@@ -69,12 +74,16 @@ extension Ledger {
         return found
     }
 
-    private func keep(for waiter: Waiter, _ federation: Federation, _ kept: inout KeptUnits, now: Timestamp) {
+    private func keep(
+        for waiter: Waiter, isKnown: Bool, _ federation: Federation, _ kept: inout KeptUnits, now: Timestamp
+    ) {
         switch waiter {
         case .allocation(let id):
             guard let allocation = allocations[id], let waiting = allocation.waiting else { return }
             let asked = AskedFor(allocation, waiting, now: now)
             var search = search(for: asked, federation, now: now)
+            // Nothing is kept for what can never be given.
+            guard canWait(search, asked) else { return }
             search.kept = kept
             let last = (waiting.latest ?? waiting.until) + waiting.duration
             for pick in attempt(search, at: asked.earliest).picks.all {
@@ -82,7 +91,7 @@ extension Ledger {
                 kept[pick.resource.key, default: []].append(
                     Kept(
                         type: pick.resource.type, quantity: pick.quantity, isLent: pick.consent != .own,
-                        window: window))
+                        isKnown: isKnown, window: window))
             }
         case .lease(let id):
             guard let lease = leases[id], let resource = resources[lease.resourceKey] else { return }
@@ -93,7 +102,7 @@ extension Ledger {
             guard free > 0 else { return }
             kept[resource.key, default: []].append(
                 Kept(
-                    type: resource.type, quantity: min(free, lease.quantity), isLent: true,
+                    type: resource.type, quantity: min(free, lease.quantity), isLent: true, isKnown: isKnown,
                     window: Window(start: start, end: until)))
         }
     }
@@ -126,6 +135,9 @@ extension Ledger.KeptUnits {
     func quantity(of key: Resource.Key, over window: Window) -> Int64 {
         (self[key] ?? []).reduce(0) { $1.window.overlaps(window) ? $0 + $1.quantity : $0 }
     }
+
+    /// Whether who must leave it may know for whom it is kept.
+    func areKnown(of key: Resource.Key) -> Bool { (self[key] ?? []).allSatisfy(\.isKnown) }
 
     /// What is kept of a lender, which counts against what it may lend.
     func quantity(of type: ResourceType, lentBy fleet: Fleet.ID, over window: Window) -> Int64 {

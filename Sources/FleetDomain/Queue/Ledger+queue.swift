@@ -40,6 +40,13 @@ extension Ledger {
         return nominal - (borrowed[key]?.level(at: now) ?? 0) - (ownUse[offer]?.level(at: now) ?? 0)
     }
 
+    /// What it leaves at every instant of a window, at least.
+    func headroom(of key: Quota.Key, over window: Window) -> Int64 {
+        let offer = OfferKey(fleet: key.member.fleet, type: key.type)
+        let nominal = quotas[key]?.nominal ?? offers[offer]?.capacity ?? 0
+        return nominal - (borrowed[key]?.peak(over: window) ?? 0) - (ownUse[offer]?.peak(over: window) ?? 0)
+    }
+
     /// What the fleet has borrowed, as it fades, of what can be lent, for the type of which that is most; divided by
     /// its weight. With a weight of 0 it is infinite.
     ///
@@ -91,13 +98,16 @@ extension Ledger {
     /// Gives what has become free to those who wait for it, in the order of their lines.
     ///
     /// - Parameter limit: of waiters that are asked; the rest is for the next round.
-    package mutating func handOn(limit: Int = QueueLimits.triesPerRound, _ context: inout Context) {
+    /// - Returns: how many were asked.
+    @discardableResult
+    package mutating func handOn(limit: Int = QueueLimits.triesPerRound, _ context: inout Context) -> Int {
         var triesLeft = limit
         for key in stirred.keys.sorted() where triesLeft > 0 {
             guard var pass = stirred.removeValue(forKey: key) else { continue }
             let isDone = serve(key, &pass, &triesLeft, &context)
             stirred[key] = isDone ? nil : pass
         }
+        return limit - triesLeft
     }
 
     private mutating func serve(
@@ -199,6 +209,11 @@ extension Ledger {
     }
 
     // MARK: What may have become free
+
+    /// Everybody who waits is asked again: what was noted of it could not be stored.
+    package mutating func stirAll() {
+        for key in lines.keys { stirred[key] = Pass() }
+    }
 
     /// Something of the type may have become free in the federation.
     mutating func stir(_ federation: Federation.ID, _ type: ResourceType) {

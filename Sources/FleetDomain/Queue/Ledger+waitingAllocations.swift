@@ -16,7 +16,7 @@ extension Ledger {
         let ttl = context.now + federation.policy.queueTTL
         let waiting = Waiting(
             items: request.items, duration: request.duration, earliest: asked.earliest, latest: request.latest,
-            until: request.latest.map { min($0, ttl) } ?? ttl, arrival: position)
+            since: context.now, until: request.latest.map { min($0, ttl) } ?? ttl, arrival: position)
         var explanation = explanation(ofRefusing: asked, federation, search, now: context.now)
         guard waiting.until > context.now else {
             return decide(context.ids.next(at: context.now), asked, .refused, [], explanation, &context)
@@ -29,7 +29,9 @@ extension Ledger {
         let estimate = estimatedStart(of: .allocation(id), context)
         rollBack(to: start)
         explanation.estimatedWait = estimate.map { max(0, $0.seconds(since: context.now)) }
-        return decide(id, asked, .queued, [], explanation, waiting: waiting, &context)
+        let entity = decide(id, asked, .queued, [], explanation, waiting: waiting, &context)
+        lastEstimate = Estimate(waiter: .allocation(id), position: position, now: context.now, start: estimate)
+        return entity
     }
 
     /// Asks again for what the allocation waits for, as if it were asked for now.
@@ -42,7 +44,8 @@ extension Ledger {
         var search = search(for: asked, federation, now: context.now)
         search.kept = kept(
             from: allocation.target, asking: asked.request.quantities, in: federation, now: context.now)
-        guard let grant = grant(isForeseeing ? search.open : search, asked) else { return false }
+        search.looksMax = QueueLimits.looksPerTry
+        guard let grant = grant(outlook == nil ? search : search.open, asked) else { return false }
         give(grant, to: allocation, asked, federation, &context)
         return true
     }

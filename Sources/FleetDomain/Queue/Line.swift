@@ -97,7 +97,7 @@ extension Allocation {
             group: Line.Group(
                 fleet: target,
                 quantities: waiting.items.reduce(into: [:]) { $0[$1.type, default: 0] += $1.quantity },
-                isLater: waiting.latest != nil || waiting.earliest > createdAt && preemptions == 0,
+                isLater: waiting.latest != nil || waiting.earliest > waiting.since,
                 acceptsPart: acceptsPart),
             ticket: Ticket(
                 priority: priority, isDisplaced: preemptions > 0, arrival: waiting.arrival, waiter: .allocation(id)))
@@ -122,6 +122,10 @@ package enum QueueLimits {
     package static let triesPerRound = 256
     /// Waiters within their nominal for which units are kept, of one line.
     static let keptFor = 32
-    /// Events of which an estimate looks ahead.
+    /// Resources that a waiter's request looks at for all starts after the first.
+    static let looksPerTry = 200
+    /// Events of which an estimate looks ahead, waiters that it asks meanwhile, and instants that it passes.
     static let foreseenMax = 100
+    static let foreseenTries = 200
+    static let foreseenInstants = 10_000
 }

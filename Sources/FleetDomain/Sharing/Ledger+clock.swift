@@ -14,7 +14,10 @@ extension Ledger {
         while let next = due.min, next.at <= context.now {
             guard changed < limit else { return false }
             due.removeMin()
-            if isForeseeing { foreseenDue.append(next) }
+            if let outlook {
+                foreseenDue.append(next)
+                guard concerns(outlook, next) else { continue }
+            }
             if elapse(next, &context) { changed += 1 }
         }
         return true
@@ -47,7 +50,7 @@ extension Ledger {
         case .queued: end(lease, .expired, .sharingExpired, "waited_too_long", &context)
         case .pending: end(lease, .expired, .sharingExpired, "not_approved_in_time", &context)
         case .granted: elapseGranted(lease, &context)
-        case .active where lease.handover == .automatic || isForeseeing:
+        case .active where lease.handover == .automatic || outlook != nil:
             end(lease, .completed, .sharingCompleted, nil, &context)
         case .active: keepLate(lease, &context)
         case .overdue, .revoking, .preempting, .completed, .rejected, .expired, .cancelled, .revoked, .preempted,
@@ -63,7 +66,7 @@ extension Ledger {
             warnNext(for: lease.resourceKey, &context)
         } else if isBlocked {
             wait(lease, &context)
-        } else if lease.handover == .confirmed, !isForeseeing {
+        } else if lease.handover == .confirmed, outlook == nil {
             end(lease, .noShow, .sharingNoShow, nil, &context)
         } else {
             var lease = lease
@@ -101,7 +104,8 @@ extension Ledger {
         for id in slice {
             guard let lease = leases[id], !aside.contains(id) else { continue }
             let isOver = federations[lease.federation]?.status != .active
-            let reason = isOver ? "federation_ended_it" : "member_left"
+            let isRetired = resources[lease.resourceKey]?.status == .retired
+            let reason = isOver ? "federation_ended_it" : isRetired ? "resource_retired" : "member_left"
             switch lease.status {
             case .queued, .pending: end(lease, .cancelled, .sharingCancelled, reason, &context)
             case .granted: end(lease, .revoked, .sharingRevoked, reason, &context)
@@ -116,7 +120,7 @@ extension Ledger {
     ///
     /// Whether anybody who waits can be served is looked at anew as well.
     package mutating func resumeDrains() {
-        for key in lines.keys { stirred[key] = Pass() }
+        stirAll()
         let recalled = members.values.filter { $0.status == .leaving && $0.isRecalled }.map(\.key)
         let ended = federations.values.filter {
             $0.status == .dissolving || $0.status == .suspended && $0.policy.onSuspend == .revoke

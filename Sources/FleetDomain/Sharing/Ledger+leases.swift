@@ -112,6 +112,7 @@ extension Ledger {
     }
 
     private mutating func finish(_ lease: Lease, _ context: inout Context) throws(FleetError) -> Entity {
+        if lease.status == .preempting { return giveUp(lease, &context) }
         guard lease.status == .active || lease.status == .overdue else {
             throw FleetError.resolved(lease, toBecome: .completed)
         }
@@ -145,6 +146,11 @@ extension Ledger {
         if lease.status == .preempting { return endRecalled(lease, &context) }
         try require(lease, .revoking, toBecome: .revoked)
         return endRecalled(lease, &context)
+    }
+
+    /// The borrower of what is taken away does not want it any more, and waits for nothing.
+    private mutating func giveUp(_ lease: Lease, _ context: inout Context) -> Entity {
+        end(lease, .preempted, .sharingPreempted, Lease.givenUp, &context)
     }
 
     /// What was to be handed back is back.
@@ -189,6 +195,8 @@ extension Ledger {
         let isExtended = (update.duration ?? lease.duration) > lease.duration
         if let duration = update.duration, duration != lease.duration {
             try require(lease, mayLast: duration, Sides(source: isLender, target: isBorrower), now: context.now)
+            // What the other side agreed to before was shorter.
+            if lease.status == .queued, isExtended { lease.wasApproved = false }
             lease.duration = duration
         }
         if lease != leases[id] { _ = save(isExtended ? .sharingExtended : .sharingUpdated, lease, &context) }
@@ -270,7 +278,8 @@ extension Ledger {
             return end(lease, .cancelled, .sharingCancelled, reason, &context)
         case .active, .overdue:
             return isBorrower ? try finish(lease, &context) : try revoke(lease, "revoked_by_lender", &context)
-        case .revoking, .preempting: return isBorrower ? try acknowledge(lease, &context) : .lease(lease)
+        case .preempting: return isBorrower ? giveUp(lease, &context) : .lease(lease)
+        case .revoking: return isBorrower ? try acknowledge(lease, &context) : .lease(lease)
         default: throw FleetError.notFound(.sharingNotFound)
         }
     }

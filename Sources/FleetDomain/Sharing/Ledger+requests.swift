@@ -152,19 +152,20 @@ extension Ledger {
     /// All rules, each judged with the ones before it lifted, so that the whole set, once lifted, is enough.
     func violations(
         of request: SharingRequest, startsAt: Timestamp, federation: Federation, resource: Resource?,
-        claimed: Int64 = 0, now: Timestamp
+        claimed: Int64 = 0, keeping: KeptUnits? = nil, now: Timestamp
     ) -> [Violation] {
         standingViolations(of: request, federation)
             + policyViolations(
                 asking: request.resourceType, of: resource?.type, lasting: request.duration, startsAt: startsAt,
                 federation.policy, now: now)
             + resourceViolations(
-                of: request, startsAt: startsAt, resource: resource, federation, claimed: claimed, now: now)
+                of: request, startsAt: startsAt, resource: resource, federation, claimed: claimed, keeping: keeping,
+                now: now)
     }
 
     private func resourceViolations(
         of request: SharingRequest, startsAt: Timestamp, resource: Resource?, _ federation: Federation,
-        claimed: Int64, now: Timestamp
+        claimed: Int64, keeping: KeptUnits?, now: Timestamp
     ) -> [Violation] {
         let policy = federation.policy
         guard let resource else {
@@ -183,12 +184,13 @@ extension Ledger {
         }
         var window = Window(start: lifted.start, end: lifted.end + resource.buffer)
         var quantity = request.quantity
-        let kept = kept(from: request, resource, in: federation, now: now)
+        let kept = keeping ?? kept(from: request, resource, in: federation, now: now)
         let unpromised = resource.capacity - occupied(resource, over: window)
         let free = unpromised - kept.quantity(of: resource.key, over: window)
         if quantity > free {
             let clash = capacityViolation(
-                of: request, resource, free: free, isKept: quantity <= unpromised, keeping: kept[resource.key] ?? [],
+                of: request, resource, free: free, isKept: quantity <= unpromised && kept.areKnown(of: resource.key),
+                keeping: kept[resource.key] ?? [],
                 startsAt: startsAt, policy, now: now)
             violations.append(clash.violation)
             if clash.violation.field == "quantity", free > 0 { quantity = free }

@@ -105,7 +105,7 @@ extension Ledger {
     private func require(
         _ capacity: Int64, coversPromisesOf resource: Resource, now: Timestamp
     ) throws(FleetError) {
-        let live = leasesOfResource[resource.key]?.count ?? 0
+        let live = promised(of: resource.key).count
         guard live == 0 || (capacity == 1) == resource.isUnit else {
             throw FleetError(
                 .resourceInUse, "\(live) leases are live: a unit becomes a pool, or a pool a unit, without.")
@@ -116,13 +116,19 @@ extension Ledger {
         }
     }
 
+    /// Its live leases but those that wait: they hold nothing of it.
+    private func promised(of key: Resource.Key) -> [Lease.ID] {
+        (leasesOfResource[key] ?? []).filter { leases[$0]?.status != .queued }
+    }
+
     package mutating func retire(_ key: Resource.Key, _ context: inout Context) throws(FleetError) -> Entity {
         var resource = try ownedResource(key, context.principal, .fleetOperate)
         guard resource.status != .retired else { throw FleetError.notFound(.resourceNotFound) }
-        let live = leasesOfResource[key]?.count ?? 0
+        let live = promised(of: key).count
         guard live == 0 else {
             throw FleetError(.resourceInUse, "\(live) leases of the resource are live; they end first.")
         }
+        drain += (leasesOfResource[key] ?? []).sorted()
         context.actingFleet = key.fleet
         resource.status = .retired
         resource.version += 1

@@ -58,9 +58,7 @@ extension Call {
             dryRun: isDryRun, claim: claim?.fresh
         ) { (ledger, context) throws(FleetError) in
             if let condition, let target = write.target {
-                let target = try target(ledger)
-                let place = target.waiter.flatMap { ledger.place(of: $0, context) }
-                try condition.require(ETag(of: view.bytes(of: target, write.facet, place: place, in: ledger)))
+                try condition.require(ETag(of: view.bytes(of: try target(ledger), write.facet, in: ledger)))
             }
             let entity = try write.decide(&ledger, &context)
             var decision = Decision(entity)
@@ -112,9 +110,9 @@ extension Call {
     /// The answer of a write that finds done what it asks for: the object as it is, and the end of the log.
     func answer(unchanged entity: Entity) async throws(FleetError) -> Response {
         let place = try await place(of: entity)
-        let bytes = view.bytes(of: entity, place: place)
-        if let condition = try condition(hasTarget: true) { try condition.require(ETag(of: bytes)) }
-        var response = try answer(bytes)
+        let tagged = view.bytes(of: entity)
+        if let condition = try condition(hasTarget: true) { try condition.require(ETag(of: tagged)) }
+        var response = try answer(place == nil ? tagged : view.bytes(of: entity, place: place), tagged: tagged)
         let end = api.orchestrator.committed.position
         response.headers.append(
             HTTPField(name: .eventPosition, value: api.sealer.text(of: end, for: principal)))
@@ -227,12 +225,14 @@ extension Call {
         if answer.status == .noContent {
             response = Response(status: .noContent)
         } else if let entity = decision.entity {
-            let bytes = view.bytes(
-                of: entity, write.facet, standing: decision.standing, leases: decision.leases, place: decision.place,
-                use: decision.use,
-                secret: isReplay ? nil : write.secret,
-                obligations: answer.status == .accepted ? decision.obligations : nil)
-            response = try self.answer(bytes, status: answer.status)
+            func bytes(_ place: Place?) -> [UInt8] {
+                view.bytes(
+                    of: entity, write.facet, standing: decision.standing, leases: decision.leases, place: place,
+                    use: decision.use, secret: isReplay ? nil : write.secret,
+                    obligations: answer.status == .accepted ? decision.obligations : nil)
+            }
+            let tagged = decision.place == nil ? nil : bytes(nil)
+            response = try self.answer(bytes(decision.place), status: answer.status, tagged: tagged)
         } else {
             response = Response(status: answer.status)
         }

@@ -123,17 +123,19 @@ package final class Call: Sendable {
     // MARK: Answers
 
     /// A JSON body; a single object gets its tag and answers `If-None-Match`.
+    ///
+    /// - Parameter tagged: what the tag is of, where the body says more: what changes by itself, so that it is always sent.
     func answer(
-        _ bytes: [UInt8], status: HTTPResponse.Status = .ok, isObject: Bool = true
+        _ bytes: [UInt8], status: HTTPResponse.Status = .ok, isObject: Bool = true, tagged: [UInt8]? = nil
     ) throws(FleetError) -> Response {
         try request.negotiate("application/json")
         var headers = HTTPFields()
         headers.append(HTTPField(name: .contentType, value: "application/json"))
         if isObject {
-            let tag = ETag(of: bytes)
+            let tag = ETag(of: tagged ?? bytes)
             headers.append(HTTPField(name: .eTag, value: tag.text))
             headers.append(HTTPField(name: .cacheControl, value: "no-cache, private"))
-            if status == .ok, !endpoint.isWrite, let header = request.headers[.ifNoneMatch],
+            if tagged == nil, status == .ok, !endpoint.isWrite, let header = request.headers[.ifNoneMatch],
                 try TagCondition(header, name: "If-None-Match").matchesWeakly(tag)
             {
                 headers[.contentType] = nil

@@ -103,7 +103,10 @@ enum AllocationRoutes {
     static func get(_ call: Call) async throws -> Response {
         let (allocation, leases) = try await allocation(call)
         let place = try await call.place(of: .allocation(allocation))
-        return try call.object { call.view.write(allocation, leases: leases, place: place, to: &$0) }
+        func bytes(_ place: Place?) -> [UInt8] {
+            call.view.bytes(of: .allocation(allocation), leases: leases, place: place)
+        }
+        return try call.answer(bytes(place), tagged: place == nil ? nil : bytes(nil))
     }
 
     /// The allocation, if the caller may see it: for the fleet that asked, or as a coordinator where its use is open.
@@ -152,8 +155,7 @@ enum AllocationRoutes {
     private static func seen(_ call: Call) async throws -> Int64? {
         guard let condition = try call.condition(hasTarget: true) else { return nil }
         let (allocation, leases) = try await allocation(call)
-        let place = try await call.place(of: .allocation(allocation))
-        try condition.require(ETag(of: call.view.bytes(of: .allocation(allocation), leases: leases, place: place)))
+        try condition.require(ETag(of: call.view.bytes(of: .allocation(allocation), leases: leases)))
         return allocation.version
     }
 }

@@ -70,7 +70,8 @@ enum SharingRoutes {
     static func get(_ call: Call) async throws -> Response {
         let lease = try await lease(call.id("sharing_id"), call)
         let place = try await call.place(of: .lease(lease))
-        return try call.object { call.view.write(lease, place: place, to: &$0) }
+        func bytes(_ place: Place?) -> [UInt8] { call.view.bytes(of: .lease(lease), place: place) }
+        return try call.answer(bytes(place), tagged: place == nil ? nil : bytes(nil))
     }
 
     /// The lease, if the caller may see it: as a side of it, or as a coordinator where use is open.
@@ -167,7 +168,10 @@ enum SharingRoutes {
                     throw call.noted(error, action: action.permission)
                 }
             }
-            guard lease.status == next else { throw FleetError.resolved(lease, toBecome: next ?? lease.status) }
+            let isHandedBack = action == .acknowledge && lease.status == .preempted
+            guard lease.status == next || isHandedBack else {
+                throw FleetError.resolved(lease, toBecome: next ?? lease.status)
+            }
             return try await call.answer(unchanged: .lease(lease))
         }
     }

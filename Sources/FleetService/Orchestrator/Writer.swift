@@ -60,6 +60,7 @@ struct Writer {
             answer(answers)
         } catch {
             ledger.rollBack(to: start)
+            ledger.stirAll()
             if case .outcomeUnknown = error { await reload() }
             // If the commit did happen, the crossings are in the log, and belong there once.
             let isUndone = ledger.position == start.position
@@ -100,6 +101,7 @@ struct Writer {
                 try await commit(0, [])
             } catch {
                 ledger.rollBack(to: start)
+                ledger.stirAll()
                 logger.error("what time changed could not be committed", metadata: ["error": "\(error)"])
                 if case .outcomeUnknown = error { await reload() }
                 if error.isOfWhatWasStored { await commitTimeOneByOne() }
