@@ -188,7 +188,7 @@ extension Ledger {
     }
 
     /// Whether the fleet can no longer be given anything in the federation, however long it waits.
-    private func isOver(for fleet: Fleet.ID, in federation: Federation.ID) -> Bool {
+    func isOver(for fleet: Fleet.ID, in federation: Federation.ID) -> Bool {
         let member = members[Member.Key(federation: federation, fleet: fleet)]
         let isMember = member?.status == .active || member?.status == .suspended
         let status = federations[federation]?.status

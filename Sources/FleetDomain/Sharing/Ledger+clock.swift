@@ -116,6 +116,13 @@ extension Ledger {
         return drain.isEmpty
     }
 
+    /// Whether the lease waits for what its owner can no longer lend.
+    private func waitsInVain(_ lease: Lease) -> Bool {
+        lease.status == .queued
+            && (isOver(for: lease.source, in: lease.federation)
+                || resources[lease.resourceKey]?.status == .retired)
+    }
+
     /// The leases that intents recorded in the state still have to end: found again after a start.
     ///
     /// Whether anybody who waits can be served is looked at anew as well.
@@ -127,6 +134,7 @@ extension Ledger {
         }
         var ids = ended.reduce(into: Set<Lease.ID>()) { $0.formUnion(liveLeases(of: $1.id)) }
         for key in recalled { ids.formUnion(leasesOfMember[key] ?? []) }
+        ids.formUnion(leases.values.filter(waitsInVain).map(\.id))
         drain = ids.filter { leases[$0]?.status != .revoking && leases[$0]?.status != .preempting }.sorted()
     }
 }
