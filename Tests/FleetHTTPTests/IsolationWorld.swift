@@ -164,7 +164,8 @@ extension IsolationWorld {
         let body = """
             {"federation_id":"\(federation)","target_fleet_id":"\(target)","resource_type":"vehicle",\
             "quantity":\(random.int(in: 1...9)),"duration":\(random.int(in: 60...5000)),"earliest":"\(earliest)",\
-            "latest":"\(earliest + random.int(in: 0...5000))","partial":\(random.chance(30))}
+            "latest":"\(earliest + random.int(in: 0...5000))","partial":\(random.chance(30)),\
+            "queue":\(random.chance(40))}
             """
         let replies = try await twin.send("POST", "/allocations", body, as: "\(target)-operator")
         for lease in replies.plain.rows("leases") { leases.append(lease.text("sharing_id")) }
