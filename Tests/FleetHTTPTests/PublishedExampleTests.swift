@@ -1,0 +1,90 @@
+import FleetDomain
+import FleetHTTP
+import FleetJSON
+import FleetTestSupport
+import Testing
+
+/// Worked examples of other systems, with their numbers. Those of dividing capacity stand with the plans.
+@Suite("Published examples", .timeLimit(.minutes(1)))
+struct PublishedExampleTests {
+    @Test(
+        "Quota lending (Kueue, cluster queue documentation): of 9 and 12, the first may use 21, or 10 within a limit of 1",
+        arguments: [(nil, nil, 21), (1, nil, 10), (nil, 1, 10)] as [(Int64?, Int64?, Int64)])
+    func kueueLending(borrowingLimit: Int64?, lendingLimit: Int64?, used: Int64) async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.pool(of: .borrower, 9)
+            try await stage.pool(of: .owner, 12)
+            var first: JSONObject = ["nominal": 9]
+            first["borrowing_limit"] = borrowingLimit.map(JSON.integer)
+            var second: JSONObject = ["nominal": 12]
+            second["lending_limit"] = lendingLimit.map(JSON.integer)
+            _ = try await stage.setQuota("borrower", first)
+            _ = try await stage.setQuota("owner", second)
+            let all = try await stage.allocate(["quantity": 100, "partial": .bool(true)])
+            all.expect(201, "partial")
+            #expect(all.rows("leases").reduce(0) { $0 + ($1["quantity"]?.integerValue ?? 0) } == used)
+            guard lendingLimit != nil else { return }
+            try await stage.allocate(["quantity": 11], as: .owner).expect(201, "granted")
+            try await stage.allocate(["quantity": 1], as: .owner).expect(409, code: "capacity_exceeded")
+        }
+    }
+
+    @Test(
+        "Two-phase holds (TigerBeetle): of 100 with 70 used a hold of 50 is refused, and what is given up is there again"
+    )
+    func tigerBeetleHolds() async throws {
+        try await SharingStage.run(level: "medium") { stage in
+            try await stage.pool(of: .owner, 100)
+            let posted = try await stage.lease("pool", as: .both, ["quantity": 70], is: "active")
+            try await stage.ask("pool", ["quantity": 50]).expect(409, code: "capacity_exceeded")
+            let hold = try await stage.lease("pool", ["quantity": 30], is: "pending")
+            try await stage.ask("pool", ["quantity": 1]).expect(409, code: "capacity_exceeded")
+            try await stage.step("reject", hold, as: .owner).expect(200, "rejected")
+            let again = try await stage.lease("pool", ["quantity": 30], is: "pending")
+            try await stage.step("approve", again, as: .owner).expect(200, "active")
+            // A second resolve gets the first outcome.
+            try await stage.step("approve", again, as: .owner).expect(200, "active")
+            try await stage.step("reject", again, as: .owner).expect(409, code: "already_resolved")
+            try await stage.step("return", posted, as: .borrower).expect(200, "completed")
+            _ = try await stage.lease("pool", ["quantity": 70], is: "pending")
+        }
+    }
+
+    @Test(
+        "Conflict between equals (ASTM F3548, as InterUSS tests it): the second is refused, and nothing of it is shown")
+    func equals() async throws {
+        try await SharingStage.run(level: "low", policy: #"{"preemption":true}"#) { stage in
+            try await stage.pool(of: .owner, 1)
+            for fleet in ["rival", "borrower"] { _ = try await stage.setQuota(fleet, ["nominal": 0]) }
+            let second = try await stage.lease("pool", as: .rival, startsIn: 600, ["priority": "normal"], is: "granted")
+            try await stage.ask("pool", startsIn: 600, ["priority": "normal"]).expect(409, code: "window_conflict")
+            #expect(try await stage.send("GET", "/resource-sharing", as: .rival).rows("resource_sharing").count == 1)
+            #expect(try await stage.status(second) == "granted")
+        }
+    }
+
+    @Test("Conflict with a higher priority (ASTM F3548): it plans over the first, whose owner is told and cannot begin")
+    func higher() async throws {
+        try await SharingStage.run(level: "low", policy: #"{"preemption":true}"#) { stage in
+            try await stage.pool(of: .owner, 1, ["handover": "confirmed"])
+            for fleet in ["rival", "borrower"] { _ = try await stage.setQuota(fleet, ["nominal": 0]) }
+            let first = try await stage.lease("pool", startsIn: 600, ["priority": "normal"], is: "granted")
+            _ = try await stage.lease("pool", as: .rival, startsIn: 600, ["priority": "high"], is: "granted")
+            let told = try await stage.send("GET", "/events?limit=1000", as: .borrower).rows("events")
+            #expect(told.contains { $0.text("type").hasSuffix("sharing.preempted") && $0.text("subject") == first })
+            await stage.service.advance(by: 600)
+            try await stage.step("activate", first, as: .borrower).expect(409, code: "already_resolved")
+            try await stage.put(first, ["duration": 7200], as: .borrower).expect(409, code: "already_resolved")
+        }
+    }
+}
+
+extension SharingStage {
+    /// Offers a pool of the type `vehicle`; of capacity 1, a unit.
+    fileprivate func pool(of side: Side, _ capacity: Int64, _ terms: JSONObject = [:]) async throws {
+        var draft: JSONObject = ["resource_id": "pool", "resource_type": "vehicle", "capacity": .integer(capacity)]
+        for term in terms.members { draft[term.key] = term.value }
+        let reply = try await send("POST", "/fleets/\(side)/resources", draft, as: side)
+        try #require(reply.status == 201, "\(reply.body)")
+    }
+}
