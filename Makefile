@@ -55,6 +55,11 @@ test-simulation: ## Run two thousand simulated histories of the writer, and the 
 	FLEET_SIMULATION_SEEDS=2000 swift test --skip-build --filter SimulationTests
 	FLEET_SLOW=1 swift test --skip-build --filter 'QueuePropertyTests|PreemptionPropertyTests'
 
+.PHONY: test-planted
+test-planted: ## Plant one bug after the other, and say which seed of the simulation finds it
+	@scripts/install-dependencies build
+	@scripts/plant-bugs
+
 .PHONY: test-load
 test-load: build ## Measure the release build under load; PROFILE=1 also says where the time goes
 	@scripts/install-dependencies load

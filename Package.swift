@@ -132,7 +132,7 @@ let package = Package(
                 "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", "FleetTestSupport", logging,
                 lifecycle,
             ],
-            swiftSettings: strict),
+            exclude: ["Planted"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["FleetJSON", "FleetTestSupport", "CSQLite", httpClient, nio, nioHTTP, posix],

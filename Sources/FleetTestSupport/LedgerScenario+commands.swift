@@ -5,6 +5,7 @@ extension LedgerScenario {
     package mutating func nextCommand() -> LedgerCommand {
         // As the writer does it: who waits comes before the next command.
         if ledger.hasStirred { return handOn() }
+        if isCrowded, random.chance(95) { return crowdedCommand() }
         switch random.int(in: 0...99) {
         case 0..<20: return request()
         case 20..<30: return allocationCommand()
@@ -22,9 +23,21 @@ extension LedgerScenario {
         }
     }
 
+    /// Mostly asked for and handed back: a federation that is suspended, or left, is soon crowded no more.
+    private mutating func crowdedCommand() -> LedgerCommand {
+        switch random.int(in: 0...99) {
+        case 0..<60: return allocate(crowdedRequest())
+        case 60..<66: return request()
+        case 66..<82: return tick()
+        case 82..<92: return act()
+        case 92..<95: return allocationCommand()
+        default: return report()
+        }
+    }
+
     /// Time passes, and the clock records what it changed, sometimes not all of it.
     private mutating func tick() -> LedgerCommand {
-        now = now + random.spread(upTo: 14_400)
+        now = now + random.spread(upTo: isCrowded ? 3600 : 14_400)
         let limit = random.chance(15) ? Int(random.int(in: 1...3)) : leaseSlice
         let clock = Principal(subject: Event.clock, roles: [])
         return command("advance", as: clock) { ledger, context throws(FleetError) in
@@ -245,8 +258,11 @@ extension LedgerScenario {
                 try ledger.cancel(id, seenAs: nil, &context)
             }
         }
-        let request = allocationRequest()
-        return command("allocate", as: caller(for: request.target)) { ledger, context throws(FleetError) in
+        return allocate(allocationRequest())
+    }
+
+    private mutating func allocate(_ request: AllocationRequest) -> LedgerCommand {
+        command("allocate", as: caller(for: request.target)) { ledger, context throws(FleetError) in
             try ledger.allocate(request, &context)
         }
     }
@@ -264,6 +280,15 @@ extension LedgerScenario {
             latest: random.optional { max(earliest ?? now, now) + $0.int(in: 0...40_000) },
             priority: random.pick(Priority.allCases), acceptsPart: random.chance(30),
             reason: random.chance(50) ? "because" : nil, mayWait: random.chance(40))
+    }
+
+    /// For what all ask for, from now on.
+    private mutating func crowdedRequest() -> AllocationRequest {
+        AllocationRequest(
+            federation: anyFederation(), target: random.pick(Self.fleets),
+            items: [AllocationItem(type: Self.types[0], quantity: random.int(in: 1...3))],
+            duration: 60 * random.int(in: 1...60), priority: random.pick(Priority.allCases),
+            acceptsPart: random.chance(5), reason: "because", mayWait: random.chance(50))
     }
 
     private mutating func otherCommand() -> LedgerCommand {

@@ -47,14 +47,18 @@ package struct LedgerScenario: Sendable {
     /// Every event since the start.
     package private(set) var log: [Event] = []
     package var random: Generator
+    /// Whether there is little of one type that nearly all ask for, some without being entitled to any, so that they
+    /// wait for it and take it away from one another.
+    package let isCrowded: Bool
 
     package static let fleets: [Fleet.ID] = ["north", "south", "east", "west", "depot"].map(name)
     package static let types: [ResourceType] = ["vehicle", "charger", "dock"].map(name)
     /// Up to and including the last, resources that nobody registered at the start.
     package static let resources: [Resource.ID] = ["r1", "r2", "pool", "late"].map(name)
 
-    package init(seed: UInt64) {
+    package init(seed: UInt64, isCrowded: Bool = false) {
         random = Generator(seed: seed)
+        self.isCrowded = isCrowded
         found()
     }
 
@@ -151,14 +155,28 @@ extension LedgerScenario {
             perform("register fleet") { ledger, context throws(FleetError) in
                 try ledger.register(FleetDraft(id: fleet, name: "\(fleet)", organization: "org"), &context)
             }
-            for (index, resource) in Self.resources.dropLast().enumerated() { register(resource, index, of: fleet) }
+            for (index, resource) in Self.resources.dropLast().enumerated()
+            where !isCrowded || index == 0 || random.chance(40) { register(resource, index, of: fleet) }
         }
         for name in ["first", "second"] { found(federation: name) }
+        if isCrowded { crowd() }
+    }
+
+    /// Everybody is entitled to a little, or to nothing.
+    private mutating func crowd() {
+        for key in ledger.members.keys.sorted(by: { ($0.federation, $0.fleet) < ($1.federation, $1.fleet) })
+        where random.chance(70) {
+            let quota = QuotaDraft(nominal: random.int(in: 0...3), weight: random.int(in: 0...2))
+            perform("set quota") { ledger, context throws(FleetError) in
+                try ledger.setQuota(Quota.Key(member: key, type: Self.types[0]), quota, &context)
+            }
+        }
     }
 
     mutating func register(_ resource: Resource.ID, _ index: Int, of fleet: Fleet.ID) {
-        var draft = ResourceDraft(key: Resource.Key(fleet: fleet, resource: resource), type: Self.types[index])
-        draft.capacity = resource.description == "pool" ? random.int(in: 2...6) : 1
+        let key = Resource.Key(fleet: fleet, resource: resource)
+        var draft = ResourceDraft(key: key, type: Self.types[isCrowded ? 0 : index])
+        draft.capacity = resource.description == "pool" ? random.int(in: 2...(isCrowded ? 3 : 6)) : 1
         draft.handover = random.pick(Handover.allCases)
         draft.buffer = random.chance(30) ? random.int(in: 1...900) : 0
         perform("register resource") { [draft] ledger, context throws(FleetError) in
@@ -173,8 +191,8 @@ extension LedgerScenario {
         for fleet in Self.fleets where random.chance(85) {
             let member = MemberDraft(
                 fleet: fleet,
-                isolationLevel: random.chance(60) ? .low : random.pick(IsolationLevel.allCases),
-                resourceSharing: random.chance(90), role: random.chance(15) ? .coordinator : .member)
+                isolationLevel: random.chance(isCrowded ? 95 : 60) ? .low : random.pick(IsolationLevel.allCases),
+                resourceSharing: random.chance(isCrowded ? 98 : 90), role: random.chance(15) ? .coordinator : .member)
             perform("add member") { ledger, context throws(FleetError) in try ledger.add(member, to: id, &context) }
         }
     }
@@ -193,9 +211,9 @@ extension LedgerScenario {
         policy.acknowledgeDeadline = random.int(in: 0...600)
         policy.noShowAfter = random.int(in: 0...1800)
         policy.onSuspend = random.pick([.drain, .revoke])
-        policy.preemption = random.chance(60)
+        policy.preemption = random.chance(isCrowded ? 90 : 60)
         policy.minimumTenure = random.int(in: 1...1800)
-        policy.queueTTL = random.int(in: 600...40_000)
+        policy.queueTTL = random.int(in: isCrowded ? 300...1500 : 600...40_000)
         if random.chance(20) { policy.allowedResourceTypes = Array(Self.types.dropLast()) }
         return policy
     }

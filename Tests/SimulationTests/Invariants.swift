@@ -1,11 +1,12 @@
 import FleetDomain
-import Testing
 
 /// The invariants of DESIGN that can be read off the state before and after a step, written down again.
 struct Invariants {
     let before: Ledger
     let after: Ledger
-    let place: String
+    /// Whether something may have been set aside, because what happened to it could not be stored.
+    let maySetAside: Bool
+    let place: Place
 
     private static let holding: Set<LeaseStatus> = [.pending, .granted, .active, .overdue, .revoking]
     private static let live: Set<LeaseStatus> = holding.union([.queued, .preempting])
@@ -16,6 +17,8 @@ struct Invariants {
         checkTokens()
         checkTransitions()
         checkAllocations()
+        checkLines()
+        if !maySetAside { checkIntents() }
     }
 
     private func level(_ leases: [Lease], at instant: Timestamp) -> Int64 {
@@ -31,7 +34,7 @@ struct Invariants {
         for (key, leases) in Dictionary(grouping: after.leases.values, by: \.resourceKey) {
             let capacity = after.resources[key]?.capacity ?? 0
             for instant in leases.map(\.startsAt) {
-                #expect(level(leases, at: instant) <= capacity, "invariant 1: \(key), \(place)")
+                place.expect(level(leases, at: instant) <= capacity, "invariant 1, \(key) is promised twice")
             }
         }
     }
@@ -50,9 +53,9 @@ struct Invariants {
                 let (now, then) = (counted(after), counted(before))
                 for instant in now.map(\.startsAt) {
                     let level = level(now, at: instant)
-                    #expect(
+                    place.expect(
                         level <= max(limit, self.level(then, at: instant)),
-                        "invariant 2: \(quota.key), \(place)")
+                        "invariant 2, \(quota.key.member.fleet) \(isLender ? "lends" : "borrows") too much")
                 }
             }
         }
@@ -61,11 +64,13 @@ struct Invariants {
     /// 4: a token only rises.
     private func checkTokens() {
         for (key, resource) in after.resources {
-            #expect(resource.fencingToken >= before.resources[key]?.fencingToken ?? 0, "invariant 4: \(key), \(place)")
+            place.expect(
+                resource.fencingToken >= before.resources[key]?.fencingToken ?? 0, "invariant 4, a token of \(key) fell"
+            )
         }
         for (id, lease) in after.leases {
             guard let earlier = before.leases[id]?.fencingToken else { continue }
-            #expect((lease.fencingToken ?? 0) >= earlier, "invariant 4: \(id), \(place)")
+            place.expect((lease.fencingToken ?? 0) >= earlier, "invariant 4, the token of \(id) fell")
         }
     }
 
@@ -76,20 +81,42 @@ struct Invariants {
         ]
         for (id, lease) in after.leases {
             guard let earlier = before.leases[id] else { continue }
-            #expect((rank[lease.status] ?? 9) >= (rank[earlier.status] ?? 9), "invariant 6: \(id), \(place)")
-            #expect(lease.version >= earlier.version, "invariant 6: \(id), \(place)")
+            place.expect((rank[lease.status] ?? 9) >= (rank[earlier.status] ?? 9), "invariant 6, \(id) went back")
+            place.expect(lease.version >= earlier.version, "invariant 6, the version of \(id) fell")
         }
-        for lease in after.leases.values { #expect(Self.live.contains(lease.status), "invariant 6: \(place)") }
+        for lease in after.leases.values {
+            place.expect(Self.live.contains(lease.status), "invariant 6, \(lease.id) is over and goes on")
+        }
     }
 
     /// A live allocation has a live lease, and is pending exactly while one of them is.
     private func checkAllocations() {
         for allocation in after.allocations.values {
             let leases = allocation.leases.compactMap { after.leases[$0] }
-            #expect(!leases.isEmpty || allocation.waiting != nil, "allocation \(allocation.id), \(place)")
+            place.expect(!leases.isEmpty || allocation.waiting != nil, "allocation \(allocation.id) lives on nothing")
             let isPending = leases.contains { $0.status == .pending }
-            #expect((allocation.status == .pending) == isPending, "allocation \(allocation.id), \(place)")
-            #expect(leases.allSatisfy { $0.allocation == allocation.id }, "\(place)")
+            place.expect((allocation.status == .pending) == isPending, "allocation \(allocation.id) is not pending")
+            place.expect(
+                leases.allSatisfy { $0.allocation == allocation.id }, "allocation \(allocation.id) has another's")
+            let isQueued = leases.isEmpty && allocation.waiting != nil
+            place.expect((allocation.status == .queued) == isQueued, "allocation \(allocation.id) is not queued")
+        }
+    }
+
+    /// Whoever waits stands in the line of each type that it waits for, and nobody else does.
+    private func checkLines() {
+        let queued = after.leases.values.count { $0.status == .queued }
+        let places = after.allocations.values.reduce(queued) { $0 + Set($1.waiting?.items.map(\.type) ?? []).count }
+        let standing = after.lines.values.reduce(0) { $0 + $1.count }
+        place.expect(standing == places, "the queue, \(standing) stand in line and \(places) wait")
+    }
+
+    /// An intent to end what is left of a federation is carried out at once, a slice in each batch.
+    private func checkIntents() {
+        for lease in after.leases.values where after.federations[lease.federation]?.status == .dissolving {
+            place.expect(
+                lease.status == .revoking || lease.status == .preempting,
+                "\(lease.id) is \(lease.status) in a federation that dissolves")
         }
     }
 }

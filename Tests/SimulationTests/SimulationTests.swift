@@ -15,16 +15,27 @@ struct SimulationTests {
 
     @Test("keeps its invariants under random commands, faults and restarts", arguments: 0..<lanes)
     func histories(lane: UInt64) async throws {
-        var (faults, restarts, replays) = (0, 0, 0)
+        var (faults, restarts, replays, preemptions, servings) = (0, 0, 0, 0, 0)
         for seed in Generator.seeds(Self.seeds) where seed % Self.lanes == lane {
-            let simulation = try await Simulation.run(seed: seed, steps: Self.steps)
+            let simulation: Simulation
+            do {
+                simulation = try await Simulation.run(seed: seed, steps: Self.steps)
+            } catch {
+                Place(seed: seed, step: "all").expect(false, "it ended with \(error)")
+                continue
+            }
             faults += simulation.faults
             restarts += simulation.restarts
             replays += simulation.replays
+            preemptions += simulation.onlooker.preemptions
+            servings += simulation.onlooker.servings
         }
         guard Generator.seeds(2).count > 1 else { return }
-        print("simulation lane \(lane): \(faults) faults, \(restarts) restarts, \(replays) repeated keys")
+        print(
+            "simulation lane \(lane): \(faults) faults, \(restarts) restarts, \(replays) repeated keys,",
+            "\(preemptions) preemptions, \(servings) served late")
         #expect(faults > 10 && restarts > 10 && replays > 10)
+        #expect(preemptions > 0 && servings > 0)
     }
 
     @Test("does the same again from the same seed")
