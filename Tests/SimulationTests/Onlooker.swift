@@ -46,7 +46,9 @@ struct Onlooker {
             let counted = was?.allocation.flatMap { ledger.allocations[$0] }
             ledger.apply(event)
             if let lease = event.entity.asLease { note(lease, was, at: event.at) }
-            if event.type == .sharingPreempted, let counted, let counts = ledger.allocations[counted.id]?.preemptions {
+            let isTaken =
+                event.type == .sharingPreempting || event.type == .sharingPreempted && was?.status == .granted
+            if isTaken, let counted, let counts = ledger.allocations[counted.id]?.preemptions {
                 place.expect(counts == counted.preemptions + 1, "invariant 5, a preemption is not counted")
             }
             if let before, event.position == own.last?.position {
