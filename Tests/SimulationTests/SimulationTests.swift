@@ -9,7 +9,7 @@ struct SimulationTests {
     private static let steps = 200
     /// Set by `make test-simulation`; the usual run is a sample.
     private static let seeds =
-        ProcessInfo.processInfo.environment["FLEET_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? 40
+        ProcessInfo.processInfo.environment["FLEET_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? 24
     /// Histories that run beside one another; one processor each is what CI has.
     private static let lanes: UInt64 = 2
 
