@@ -93,7 +93,6 @@ extension Ledger {
     private func isBeyondNominal(_ lease: Lease, now: Timestamp) -> Bool {
         let quota = quotaKey(lease.target, lease.resourceType, lease.federation)
         let offer = OfferKey(fleet: lease.target, type: lease.resourceType)
-        let nominal = quotas[quota]?.nominal ?? offers[offer]?.capacity ?? 0
         let start = max(lease.startsAt, now)
         guard start < lease.endsAt else { return false }
         let rest = Window(start: start, end: lease.endsAt)
@@ -102,7 +101,9 @@ extension Ledger {
             for step in calendar.steps(over: rest) { use.add(step.level, over: step.window) }
         }
         // Where it is lowest: the windows in which it is no more than what has to be left.
-        return use.gaps(of: 1, atMost: nominal + lease.quantity - 1, from: start, until: lease.endsAt, count: 1).isEmpty
+        return use.gaps(
+            of: 1, atMost: nominal(of: quota) + lease.quantity - 1, from: start, until: lease.endsAt, count: 1
+        ).isEmpty
     }
 
     /// Takes the lease away: at once what has not begun; what is in use has to be handed back, and is promised to the

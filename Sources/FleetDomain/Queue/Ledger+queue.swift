@@ -33,18 +33,21 @@ extension Ledger {
         }
     }
 
+    /// What is the member's own: by its quota, or what it offers where none is set.
+    func nominal(of key: Quota.Key) -> Int64 {
+        quotas[key]?.nominal ?? offers[OfferKey(fleet: key.member.fleet, type: key.type)]?.capacity ?? 0
+    }
+
     /// What the member's nominal leaves at an instant; negative while it uses more.
     func headroom(of key: Quota.Key, at now: Timestamp) -> Int64 {
         let offer = OfferKey(fleet: key.member.fleet, type: key.type)
-        let nominal = quotas[key]?.nominal ?? offers[offer]?.capacity ?? 0
-        return nominal - (borrowed[key]?.level(at: now) ?? 0) - (ownUse[offer]?.level(at: now) ?? 0)
+        return nominal(of: key) - (borrowed[key]?.level(at: now) ?? 0) - (ownUse[offer]?.level(at: now) ?? 0)
     }
 
     /// What it leaves at every instant of a window, at least.
     func headroom(of key: Quota.Key, over window: Window) -> Int64 {
         let offer = OfferKey(fleet: key.member.fleet, type: key.type)
-        let nominal = quotas[key]?.nominal ?? offers[offer]?.capacity ?? 0
-        return nominal - (borrowed[key]?.peak(over: window) ?? 0) - (ownUse[offer]?.peak(over: window) ?? 0)
+        return nominal(of: key) - (borrowed[key]?.peak(over: window) ?? 0) - (ownUse[offer]?.peak(over: window) ?? 0)
     }
 
     /// What the fleet has borrowed, as it fades, of what can be lent, for the type of which that is most; divided by
