@@ -119,7 +119,7 @@ enum OpenAPISchemas {
             [
                 ("sharing_id", .uuid, true), ("federation_id", .uuid, true), ("source_fleet_id", .name, true),
                 ("target_fleet_id", .name, true), ("resource_type", .name, true),
-                ("resource_id", .nullable(.name), true),
+                ("resource_id", .nullable(.name), true), ("binds_at", .timestamp, false),
                 ("quantity", quantity, true), ("starts_at", .timestamp, true), ("duration", quantity, true),
                 ("ends_at", .timestamp, true), ("granted_at", .timestamp, false), ("activated_at", .timestamp, false),
                 ("ended_at", .timestamp, false),

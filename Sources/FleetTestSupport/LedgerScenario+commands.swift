@@ -74,7 +74,7 @@ extension LedgerScenario {
 
     package mutating func sharingRequest() -> SharingRequest {
         let source = random.pick(Self.fleets)
-        let key = Resource.Key(fleet: source, resource: random.pick(Self.resources))
+        let key = Resource.Key(fleet: source, resource: anyResource())
         let capacity = ledger.resources[key]?.capacity ?? 1
         let start = random.chance(50) ? nil : now + random.int(in: -30...40_000)
         return SharingRequest(
@@ -127,8 +127,8 @@ extension LedgerScenario {
     private mutating func report() -> LedgerCommand {
         guard let lease = anyLease() else { return request() }
         let token = (lease.fencingToken ?? 0) + (random.chance(70) ? 0 : random.int(in: -2...2))
-        let other = Resource.Key(fleet: lease.source, resource: random.pick(Self.resources))
-        let key = random.chance(90) ? lease.resourceKey : other
+        let other = Resource.Key(fleet: lease.source, resource: anyResource())
+        let key = random.chance(90) ? lease.resourceKey ?? other : other
         return command("report fence", as: caller(for: lease.source)) { ledger, context throws(FleetError) in
             try ledger.report(fence: token, of: key, for: lease.id, &context)
         }
@@ -177,7 +177,7 @@ extension LedgerScenario {
     }
 
     private mutating func resourceCommand() -> LedgerCommand {
-        let key = Resource.Key(fleet: random.pick(Self.fleets), resource: random.pick(Self.resources))
+        let key = Resource.Key(fleet: random.pick(Self.fleets), resource: anyResource())
         let draft = ResourceDraft(key: key, type: random.pick(Self.types))
         let patch = resourcePatch()
         switch random.int(in: 0...9) {
@@ -202,6 +202,7 @@ extension LedgerScenario {
         patch.interruptible = random.optional { $0.chance(70) }
         patch.buffer = random.optional { $0.int(in: 0...600) }
         patch.handover = random.optional { $0.pick(Handover.allCases) }
+        if isPooled { patch.pooled = random.optional { $0.chance(60) } }
         patch.status = random.chance(80) ? .available : random.pick(ResourceStatus.allCases)
         patch.attributes = random.optional { ["n": .integer($0.int(in: 0...9)), "a": .bool(true)] }
         return patch

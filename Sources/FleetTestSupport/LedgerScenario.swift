@@ -55,6 +55,8 @@ package struct LedgerScenario: Sendable {
     package static let types: [ResourceType] = ["vehicle", "charger", "dock"].map(name)
     /// Up to and including the last, resources that nobody registered at the start.
     package static let resources: [Resource.ID] = ["r1", "r2", "pool", "late"].map(name)
+    /// Of which the fleets have classes, in every third world.
+    package static let units: [Resource.ID] = ["u1", "u2", "u3"].map(name)
 
     package init(seed: UInt64, isCrowded: Bool = false) {
         random = Generator(seed: seed)
@@ -63,6 +65,11 @@ package struct LedgerScenario: Sendable {
     }
 
     package var seed: UInt64 { random.seed }
+    var isPooled: Bool { seed % 3 == 2 }
+
+    mutating func anyResource() -> Resource.ID {
+        random.pick(isPooled ? Self.resources + Self.units : Self.resources)
+    }
 
     @discardableResult
     package mutating func step() -> LedgerStep {
@@ -157,6 +164,7 @@ extension LedgerScenario {
             }
             for (index, resource) in Self.resources.dropLast().enumerated()
             where !isCrowded || index == 0 || random.chance(40) { register(resource, index, of: fleet) }
+            if isPooled { registerUnits(of: fleet) }
         }
         for name in ["first", "second"] { found(federation: name) }
         if isCrowded { crowd() }
@@ -181,6 +189,21 @@ extension LedgerScenario {
         draft.buffer = random.chance(30) ? random.int(in: 1...900) : 0
         perform("register resource") { [draft] ledger, context throws(FleetError) in
             try ledger.register(draft, &context)
+        }
+    }
+
+    /// Units that are alike, most of them pooled.
+    private mutating func registerUnits(of fleet: Fleet.ID) {
+        let handover = random.pick(Handover.allCases)
+        let buffer = random.chance(40) ? random.int(in: 1...900) : 0
+        for unit in Self.units where random.chance(isCrowded ? 60 : 90) {
+            var draft = ResourceDraft(key: Resource.Key(fleet: fleet, resource: unit), type: Self.types[0])
+            draft.handover = handover
+            draft.buffer = buffer
+            draft.pooled = random.chance(85)
+            perform("register unit") { [draft] ledger, context throws(FleetError) in
+                try ledger.register(draft, &context)
+            }
         }
     }
 
@@ -214,6 +237,7 @@ extension LedgerScenario {
         policy.preemption = random.chance(isCrowded ? 90 : 60)
         policy.minimumTenure = random.int(in: 1...1800)
         policy.queueTTL = random.int(in: isCrowded ? 300...1500 : 600...40_000)
+        if isPooled { policy.bindLead = random.int(in: 1...5000) }
         if random.chance(20) { policy.allowedResourceTypes = Array(Self.types.dropLast()) }
         return policy
     }

@@ -60,8 +60,11 @@ struct AllocationPropertyTests {
             for _ in 0..<200 {
                 let step = scenario.step()
                 guard step.command == "allocate", let allocation = step.entity?.asAllocation else { continue }
-                let leases = step.events.compactMap(\.entity.asLease)
-                #expect(leases.map(\.id) == allocation.leases, "seed \(seed)")
+                let leases = allocation.leases.compactMap { scenario.ledger.leases[$0] }
+                let begun = step.events.compactMap(\.entity.asLease).filter {
+                    $0.version == 1 && $0.allocation == allocation.id
+                }
+                #expect(begun.map(\.id) == allocation.leases, "seed \(seed)")
                 let asked = allocation.items.reduce(into: [:]) { $0[$1.type, default: 0] += $1.quantity }
                 let given = leases.reduce(into: [ResourceType: Int64]()) {
                     $0[$1.resourceType, default: 0] += $1.quantity

@@ -55,7 +55,7 @@ struct PreemptionPropertyTests {
         }
         counts.victims += 1
         #expect(entity.federation == lease.federation && was.target != target && was.source != was.target, place)
-        #expect(before.resources[was.resourceKey]?.interruptible == true, place)
+        #expect(was.resourceKey.flatMap { before.resources[$0] }?.interruptible == true, place)
         #expect(was.allocation.map { before.allocations[$0]?.preemptions ?? 0 } ?? was.preemptions < 2, place)
         if was.status == .active, let begun = was.activatedAt { #expect(now >= begun + policy.minimumTenure, place) }
         if was.status == .granted { counts.atOnce += 1 }
@@ -127,7 +127,7 @@ struct PreemptionPropertyTests {
         let waiting = market.ledger.leases.values.filter {
             $0.resourceKey == lease.resourceKey && $0.awaitingReturn && $0.status == .granted
         }
-        let held = market.ledger.possessed[lease.resourceKey] ?? 0
+        let held = market.ledger.possessed[lease.supply] ?? 0
         #expect(waiting.isEmpty || held > 0, place)
     }
 }

@@ -191,7 +191,7 @@ struct RequestTests {
         let world = try World()
         let both = LedgerScenario.operatorOf(World.lender, World.borrower)
         let lease = try world.request(world.ask { $0.resource = name("new") }, as: both)
-        #expect(world.ledger.resources[lease.resourceKey]?.capacity == 1)
+        #expect(lease.resourceKey.flatMap { world.ledger.resources[$0] }?.capacity == 1)
         #expect(world.events.last?.actingFleet == World.borrower)
     }
 

@@ -6,7 +6,9 @@ import Testing
 struct RevocationTests {
     private func report(_ token: Int64, _ lease: Lease) -> LedgerCommand.Decide {
         { ledger, context throws(FleetError) in
-            try ledger.report(fence: token, of: lease.resourceKey, for: lease.id, &context)
+            try ledger.report(
+                fence: token, of: lease.resourceKey ?? Resource.Key(fleet: lease.source, resource: name("none")),
+                for: lease.id, &context)
         }
     }
 

@@ -252,6 +252,4 @@ extension SharingStage {
         try await offer("owner", ["a"])
         for fleet in ["rival", "borrower"] { _ = try await setQuota(fleet, ["nominal": 0]) }
     }
-
-    fileprivate func at(_ seconds: Seconds) -> JSON { .string((service.clock.now + seconds).description) }
 }

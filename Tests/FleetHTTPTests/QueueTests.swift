@@ -384,13 +384,6 @@ extension TestService.Reply {
 }
 
 extension SharingStage {
-    /// The types of the events about this object, without their prefix.
-    fileprivate func types(of subject: String) async throws -> [String] {
-        try await service.ok("GET", "/events?limit=1000").rows("events")
-            .filter { $0.text("subject") == subject }
-            .map { String($0.text("type").dropFirst(EventType.prefix.count)) }
-    }
-
     /// An allocation of the fleet that has been in use for so long.
     fileprivate func used(_ fleet: String, for seconds: Seconds) async throws -> String {
         let made = try await allocate(["quantity": 1])

@@ -133,6 +133,16 @@ extension SharingStage {
         return reply
     }
 
+    /// So many seconds from now, as a body says it.
+    func at(_ seconds: Seconds) -> JSON { .string((service.clock.now + seconds).description) }
+
+    /// The types of the events about this object, without their prefix.
+    func types(of subject: String) async throws -> [String] {
+        try await service.ok("GET", "/events?limit=1000").rows("events")
+            .filter { $0.text("subject") == subject }
+            .map { String($0.text("type").dropFirst(EventType.prefix.count)) }
+    }
+
     func status(_ lease: String) async throws -> String { try await read(lease).text("status") }
 
     /// The token that the resource must obey.

@@ -11,12 +11,12 @@ struct MigrationTests {
     @Test("A fresh database takes every step once")
     func idempotent() async throws {
         let store = Store(database: try await SQLiteDatabase.openInMemory())
-        #expect(try await store.migrate(now: now).map(\.version) == [1, 2, 3, 4])
+        #expect(try await store.migrate(now: now).map(\.version) == [1, 2, 3, 4, 5])
         #expect(try await store.migrate(now: now + 60).isEmpty)
         try await store.requireCurrentSchema()
         let rows = try await store.database.read(
             SQL("test.steps", "SELECT version, applied_at FROM fleet_schema_migrations"))
-        #expect(rows == [1, 2, 3, 4].map { SQLRow([.integer($0), .integer(now.milliseconds)]) })
+        #expect(rows == [1, 2, 3, 4, 5].map { SQLRow([.integer($0), .integer(now.milliseconds)]) })
         await store.database.close()
     }
 
@@ -58,7 +58,7 @@ struct MigrationTests {
                 VALUES (x'08', x'01', 'b', '[]', 1, 0, 0, 'low', 0, 'ended', '[]', 0, 1, '{}', 1, 0, 0)
                 """),
         ])
-        #expect(try await store.migrate(now: now).map(\.version) == [4])
+        #expect(try await store.migrate(now: now, upTo: 4).map(\.version) == [4])
         let kept = try await store.database.read(
             SQL(
                 "test.kept",
@@ -81,6 +81,47 @@ struct MigrationTests {
         await store.database.close()
     }
 
+    @Test("The step that adds late binding keeps what was promised by name, and guards units once they are handed over")
+    func bindingStep() async throws {
+        let store = Store(database: try await SQLiteDatabase.openInMemory())
+        try await store.migrate(now: now, upTo: 4)
+        func lease(
+            _ id: String, named unit: String, _ start: Int64, _ more: (columns: SQL.Fragment, values: SQL.Fragment)
+        )
+            -> SQL
+        {
+            SQL(
+                "test.lease",
+                """
+                INSERT INTO resource_sharing (sharing_id, federation_id, source_fleet_id, target_fleet_id, \
+                resource_type, resource_id, quantity, starts_at, duration, ends_at, priority, status, requested_by, \
+                awaiting_return, handover, buffer_seconds, is_unit, no_show_after_seconds, \
+                acknowledge_within_seconds, was_approved, preemptions, version, created_at, updated_at\(more.columns)) \
+                VALUES (CAST(\(id) AS BLOB), x'01', 'a', 'b', 't', \(unit), 1, \(start), 1, \(start + 1000), 'low', \
+                'granted', 'target', 0, 'automatic', 0, 1, 0, 0, 1, 0, 1, 0, 0\(more.values))
+                """)
+        }
+        func activate(_ id: String) -> SQL {
+            SQL("test.activate", "UPDATE resource_sharing SET status = 'active' WHERE sharing_id = CAST(\(id) AS BLOB)")
+        }
+        let (named, pooled): ((SQL.Fragment, SQL.Fragment), (SQL.Fragment, SQL.Fragment)) =
+            (("", ""), (", unit_terms, binds_at", ", '{}', 0"))
+        try await store.database.commit([lease("1", named: "r", 5000, named)])
+        #expect(try await store.migrate(now: now).map(\.version) == [5])
+        await #expect(throws: StoreError.self) {
+            try await store.database.commit([lease("2", named: "r", 5500, named)])
+        }
+        // Those that are bound late may still be moved.
+        try await store.database.commit([
+            lease("3", named: "u", 5000, pooled), lease("4", named: "u", 5500, pooled), activate("3"),
+        ])
+        await #expect(throws: StoreError.self) { try await store.database.commit([activate("4")]) }
+        let kept = try await store.database.read(
+            SQL("test.kept", "SELECT resource_id, unit_terms FROM resource_sharing WHERE unit_terms IS NULL"))
+        #expect(kept == [SQLRow([.text("r"), .null])])
+        await store.database.close()
+    }
+
     @Test("The five tables of the origin are there under their names")
     func originTables() async throws {
         let store = try await Store.inMemory()
@@ -97,7 +138,7 @@ struct MigrationTests {
     @Test("A database that nobody migrated is behind, and nothing is written to it")
     func behind() async throws {
         let store = Store(database: try await SQLiteDatabase.openInMemory())
-        await #expect(throws: SchemaError.behind(found: 0, known: 4)) { try await store.requireCurrentSchema() }
+        await #expect(throws: SchemaError.behind(found: 0, known: 5)) { try await store.requireCurrentSchema() }
         #expect(try await tables(of: store) == [])
         await store.database.close()
     }
@@ -109,8 +150,8 @@ struct MigrationTests {
             SQL("test.newer", "INSERT INTO fleet_schema_migrations VALUES (99, 'of the future', 0)")
         ])
         let before = try await tables(of: store)
-        await #expect(throws: SchemaError.newer(found: 99, known: 4)) { try await store.migrate(now: now) }
-        await #expect(throws: SchemaError.newer(found: 99, known: 4)) { try await store.requireCurrentSchema() }
+        await #expect(throws: SchemaError.newer(found: 99, known: 5)) { try await store.migrate(now: now) }
+        await #expect(throws: SchemaError.newer(found: 99, known: 5)) { try await store.requireCurrentSchema() }
         #expect(try await tables(of: store) == before)
         await store.database.close()
     }
@@ -135,7 +176,7 @@ struct MigrationTests {
         await #expect(throws: StoreError.self) { try await store.migrate(now: now) }
         #expect(try await tables(of: store) == [])
         try await inner.commit([SQL("test.view", "DROP VIEW api_keys")])
-        #expect(try await store.migrate(now: now).map(\.version) == [1, 2, 3, 4])
+        #expect(try await store.migrate(now: now).map(\.version) == [1, 2, 3, 4, 5])
         await database.close()
     }
 

@@ -1,4 +1,5 @@
 import FleetDomain
+import FleetTestSupport
 
 /// The invariants of DESIGN that can be read off the state before and after a step, written down again.
 struct Invariants {
@@ -31,12 +32,7 @@ struct Invariants {
 
     /// 1: no unit is promised twice at once, no pool beyond its capacity.
     private func checkPromises() {
-        for (key, leases) in Dictionary(grouping: after.leases.values, by: \.resourceKey) {
-            let capacity = after.resources[key]?.capacity ?? 0
-            for instant in leases.map(\.startsAt) {
-                place.expect(level(leases, at: instant) <= capacity, "invariant 1, \(key) is promised twice")
-            }
-        }
+        for double in after.doublePromises { place.expect(false, "invariant 1, \(double)") }
     }
 
     /// 2: nobody lends or borrows beyond a limit, save what was there before it was lowered.

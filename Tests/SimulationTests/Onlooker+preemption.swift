@@ -35,7 +35,7 @@ extension Onlooker {
             claim.federation == was.federation && claim.target != was.target && was.source != was.target,
             "invariant 5, taken away from its own")
         place.expect(
-            ledger.resources[was.resourceKey]?.interruptible == true, "invariant 5, it is not to be interrupted")
+            isInterruptible(was), "invariant 5, it is not to be interrupted")
         place.expect(
             was.priority < claim.priority || was.source == claim.target, "invariant 5, taken away by no stronger one")
         if was.status == .active, let begun = was.activatedAt {
@@ -75,7 +75,7 @@ extension Onlooker {
         for victim in own.filter({ $0.type == .sharingPreempting }).compactMap(\.entity.asLease) {
             let promised = claims.filter { $0.source == victim.source && $0.resourceType == victim.resourceType }
             place.expect(!promised.isEmpty, "invariant 5, taken away and promised to nobody")
-            for claim in promised where claim.isUnit && claim.resourceKey == victim.resourceKey {
+            for claim in promised where claim.isUnit && claim.terms == nil && claim.resourceKey == victim.resourceKey {
                 place.expect(
                     ledger.leases[claim.id]?.status == .granted && ledger.leases[claim.id]?.awaitingReturn == true,
                     "invariant 5, it does not wait for what it took")

@@ -1,4 +1,5 @@
 import FleetDomain
+import FleetTestSupport
 import Testing
 
 /// What was looked at, and in which history, so that a failure says how to repeat it.
@@ -81,10 +82,10 @@ struct Onlooker {
 
     /// What an ending leaves to be waited for.
     private mutating func note(_ lease: Lease, _ was: Lease?, at now: Timestamp) {
-        guard lease.status.isFinal, let was else { return }
+        guard lease.status.isFinal, let was, let key = lease.resourceKey else { return }
         if Self.held.contains(was.status), lease.buffer > 0, let endedAt = lease.endedAt {
-            cooling[lease.resourceKey, default: []].removeAll { $0.until <= now }
-            cooling[lease.resourceKey, default: []].append(
+            cooling[key, default: []].removeAll { $0.until <= now }
+            cooling[key, default: []].append(
                 Cooling(until: endedAt + lease.buffer, quantity: lease.quantity))
         }
     }
@@ -94,14 +95,22 @@ struct Onlooker {
         let quantity: Int64
     }
 
+    private func resource(of lease: Lease) -> Resource? { lease.resourceKey.flatMap { ledger.resources[$0] } }
+
+    /// Whether what it has, or one of those of which it gets one, may be taken away.
+    func isInterruptible(_ lease: Lease) -> Bool {
+        (resource(of: lease) ?? ledger.resources.values.first { $0.supply == lease.supply })?.interruptible == true
+    }
+
     // MARK: What begins
 
     /// 1: beside what is promised, what is handed back cools; and what somebody holds late nobody else gets.
     private func judgeBeginning(_ lease: Lease, at now: Timestamp, victims: Set<Lease.ID>, _ place: Place) {
-        let capacity = ledger.resources[lease.resourceKey]?.capacity ?? 0
-        let others = ledger.leases.values.filter { $0.resourceKey == lease.resourceKey && $0.id != lease.id }
+        let capacity = ledger.capacity(of: lease.supply, onlyAvailable: true)
+        let others = ledger.leases.values.filter { $0.supply == lease.supply && $0.id != lease.id }
         let promised = others.filter { Self.holding.contains($0.status) && $0.occupied.contains(lease.startsAt) }
-        let cools = (cooling[lease.resourceKey] ?? []).filter { $0.until > lease.startsAt }
+        let units = cooling.keys.filter { ledger.resources[$0]?.supply == lease.supply }
+        let cools = units.flatMap { cooling[$0] ?? [] }.filter { $0.until > lease.startsAt }
         let level = promised.reduce(0) { $0 + $1.quantity } + cools.reduce(0) { $0 + $1.quantity }
         place.expect(level + lease.quantity <= capacity, "invariant 1, promised while it is taken or cools")
         guard lease.startsAt <= now, others.contains(where: { Self.heldLate.contains($0.status) }) else { return }
@@ -113,11 +122,11 @@ struct Onlooker {
     /// 4: whatever gives, or takes back, raises the token; and no two have the same thing in their hands.
     private func judgeToken(of lease: Lease, _ was: Lease?, _ place: Place) {
         guard was?.status != lease.status, [.active, .revoking, .preempting].contains(lease.status) else { return }
-        let unit = lease.isUnit ? ledger.resources[lease.resourceKey]?.fencingToken ?? 0 : 0
+        let unit = lease.isUnit ? resource(of: lease)?.fencingToken ?? 0 : 0
         place.expect(
             (lease.fencingToken ?? 0) > max(was?.fencingToken ?? 0, unit),
             "invariant 4, no higher token when \(lease.status)")
-        guard lease.status == .active, let resource = ledger.resources[lease.resourceKey] else { return }
+        guard lease.status == .active, let resource = resource(of: lease) else { return }
         let inHands = ledger.leases.values.filter {
             $0.resourceKey == lease.resourceKey && $0.id != lease.id && Self.held.contains($0.status)
         }

@@ -150,12 +150,13 @@ package struct View: Sendable {
         writer.field("source_fleet_id", lease.source.description)
         writer.field("target_fleet_id", lease.target.description)
         writer.field("resource_type", lease.resourceType.description)
-        if seesResource(of: lease) {
-            writer.field("resource_id", lease.resource.description)
+        if let resource = visibleResource(of: lease) {
+            writer.field("resource_id", resource.description)
         } else {
             writer.key("resource_id")
             writer.null()
         }
+        if let bindsAt = lease.bindsAt, lease.resource == nil { writer.field("binds_at", bindsAt.description) }
         writer.field("quantity", lease.quantity)
         writer.field("starts_at", lease.startsAt.description)
         writer.field("duration", lease.duration)
@@ -182,9 +183,10 @@ package struct View: Sendable {
         writer.endObject()
     }
 
-    /// Who asked for a type learns which resource it gets when its owner has agreed.
-    private func seesResource(of lease: Lease) -> Bool {
-        lease.wasApproved || lease.allocation == nil || reader.holds(.sharingRead, for: lease.source)
+    /// Who asked for a type learns which resource it gets when its owner has agreed; nobody does before it is bound.
+    private func visibleResource(of lease: Lease) -> Resource.ID? {
+        let isSeen = lease.wasApproved || lease.allocation == nil || reader.holds(.sharingRead, for: lease.source)
+        return isSeen ? lease.resource : nil
     }
 
     /// - Parameters:
@@ -224,7 +226,7 @@ package struct View: Sendable {
     /// By what the reader sees of the two.
     private func precedes(_ a: Lease, _ b: Lease) -> Bool {
         func place(of lease: Lease) -> (String, String, Lease.ID) {
-            (lease.source.description, seesResource(of: lease) ? lease.resource.description : "", lease.id)
+            (lease.source.description, visibleResource(of: lease)?.description ?? "", lease.id)
         }
         return place(of: a) < place(of: b)
     }

@@ -186,9 +186,11 @@ extension Ledger {
     ) -> [Lease] {
         var leases: [Lease] = []
         for pick in grant.attempt.picks.all {
-            let lease = lease(pick, from: grant.start, for: id, asked, federation, &context)
-            record(lease.eventOfItsBeginning, .lease(lease), &context)
-            leases.append(lease)
+            for part in pick.parts {
+                let lease = lease(part, from: grant.start, for: id, asked, federation, &context)
+                record(lease.eventOfItsBeginning, .lease(lease), &context)
+                leases.append(bind(.lease(lease), &context).asLease ?? lease)
+            }
         }
         return leases
     }
@@ -203,7 +205,7 @@ extension Ledger {
             resource: pick.resource.key.resource, duration: request.duration, priority: request.priority,
             federation: federation.id, quantity: pick.quantity, purpose: request.purpose, reason: request.reason)
         var lease = promise(
-            sharing, of: pick.resource, startsAt: start, by: .target, isApproved: pick.consent != .asked, federation,
+            sharing, of: pick.candidate, startsAt: start, by: .target, isApproved: pick.consent != .asked, federation,
             &context)
         lease.allocation = id
         return lease

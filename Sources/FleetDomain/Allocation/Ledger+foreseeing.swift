@@ -48,13 +48,15 @@ extension Ledger {
             let disclosure = disclosure(of: fleet, to: principal)
             guard disclosure >= .counts else { continue }
             for type in types {
-                for id in offers[OfferKey(fleet: fleet, type: type)]?.resources ?? [] {
-                    guard let resource = resources[Resource.Key(fleet: fleet, resource: id)],
-                        disclosure < .attributes ? resource.status != .retired : resource.status == .available
-                    else { continue }
-                    let window = Window(start: now, end: Timestamp(milliseconds: now.milliseconds + 1))
-                    let used = disclosure < .use ? 0 : occupied(resource, over: window)
-                    free[type, default: 0] += max(0, resource.capacity - used)
+                guard let offer = offers[OfferKey(fleet: fleet, type: type)] else { continue }
+                guard disclosure >= .attributes else {
+                    free[type, default: 0] += offer.total
+                    continue
+                }
+                let window = Window(start: now, end: Timestamp(milliseconds: now.milliseconds + 1))
+                for candidate in candidates(of: offer, fleet, atMost: .max) {
+                    let used = disclosure < .use ? 0 : occupied(candidate.supply, over: window)
+                    free[type, default: 0] += max(0, candidate.capacity - used)
                 }
             }
         }

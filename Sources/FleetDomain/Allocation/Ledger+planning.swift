@@ -16,7 +16,7 @@ extension Ledger {
         /// Resources that are looked at for all starts after the first.
         var looksMax = AllocationLimits.looksMax
         /// What those hold from whom something is taken for it.
-        var claimed: [Resource.Key: Int64] = [:]
+        var claimed: [Supply: Int64] = [:]
         /// What is left to those who wait already.
         var kept: KeptUnits = [:]
 
@@ -70,25 +70,32 @@ extension Ledger {
     ) {
         guard let offer = offers[OfferKey(fleet: lender.fleet, type: item.type)] else { return }
         guard offer.has(item.attributes) else {
-            return tally.reject(.resourceUnavailable, offer.resources.count)
+            return tally.reject(.resourceUnavailable, offer.count)
         }
         guard search.ignoresPromises || !offer.isTaken(over: Window(start: start, end: start + search.duration)) else {
             tally.reject(.windowConflict, offer.availableUnits)
             tally.reject(.capacityExceeded, offer.availablePools)
             return tally.reject(
-                .resourceUnavailable, offer.resources.count - offer.availableUnits - offer.availablePools)
+                .resourceUnavailable, offer.count - offer.availableUnits - offer.availablePools)
+        }
+        func look(at candidate: Candidate) {
+            attempt.looks += 1
+            switch room(for: search, item, of: candidate, from: lender, at: start, attempt.picks) {
+            case .success(let room):
+                let quantity = min(missing, room, attempt.quantityMax(of: candidate))
+                attempt.picks.take(quantity, of: candidate, from: lender)
+                tally.considered += candidate.leases(for: quantity)
+                missing -= quantity
+            case .failure(let reason): tally.reject(reason.code, candidate.resources)
+            }
+        }
+        // Where any unit will do, none is used up that somebody may ask for by name.
+        for unitClass in offer.classes where missing > 0 && !attempt.isOver {
+            if let candidate = candidate(unitClass, of: lender.fleet) { look(at: candidate) }
         }
         for id in offer.resources where missing > 0 && !attempt.isOver {
-            guard let resource = resources[Resource.Key(fleet: lender.fleet, resource: id)] else { continue }
-            attempt.looks += 1
-            switch room(for: search, item, of: resource, from: lender, at: start, attempt.picks) {
-            case .success(let room):
-                let quantity = min(missing, room)
-                attempt.picks.take(quantity, of: resource, from: lender)
-                tally.considered += 1
-                missing -= quantity
-            case .failure(let reason): tally.reject(reason.code)
-            }
+            let key = Resource.Key(fleet: lender.fleet, resource: id)
+            if let candidate = resources[key].map(Candidate.init) { look(at: candidate) }
         }
     }
 
@@ -96,25 +103,26 @@ extension Ledger {
         let code: ErrorCode
     }
 
-    /// How much of the resource may be picked, at least 1, or why it may not be.
+    /// How much of the candidate may be picked, at least 1, or why it may not be.
     private func room(
-        for search: Search, _ item: AllocationItem, of resource: Resource, from lender: Lender, at start: Timestamp,
+        for search: Search, _ item: AllocationItem, of candidate: Candidate, from lender: Lender, at start: Timestamp,
         _ picks: Picks
     ) -> Result<Int64, Shortage> {
-        guard resource.status == .available, item.attributes.allSatisfy({ $0.admits(resource.attributes) }) else {
+        let (resource, supply) = (candidate.resource, candidate.supply)
+        guard candidate.capacity > 0, item.attributes.allSatisfy({ $0.admits(resource.attributes) }) else {
             return .failure(Shortage(code: .resourceUnavailable))
         }
         let window = Window(start: start, end: start + search.duration + resource.buffer)
-        let taken = picks.taken(of: resource.key)
-        let promised = search.ignoresPromises ? 0 : occupied(resource, over: window)
-        var room = resource.capacity - promised - taken
+        let taken = picks.taken(of: supply)
+        let promised = search.ignoresPromises ? 0 : occupied(supply, over: window)
+        var room = candidate.capacity - promised - taken
         func isFilled(_ most: Int64) -> Bool {
             room = min(room, most)
             return room <= 0
         }
         // What is not back cannot be handed over, whatever the calendar says.
-        if start <= search.now, !search.ignoresPromises, isHeldLate(resource.key),
-            isFilled(resource.capacity - (possessed[resource.key] ?? 0) + (search.claimed[resource.key] ?? 0) - taken)
+        if start <= search.now, !search.ignoresPromises, isHeldLate(supply),
+            isFilled(candidate.capacity - (possessed[supply] ?? 0) + (search.claimed[supply] ?? 0) - taken)
         {
             return .failure(Shortage(code: .unitNotReturned))
         }
@@ -122,9 +130,9 @@ extension Ledger {
             return .failure(Shortage(code: resource.isUnit ? .windowConflict : .capacityExceeded))
         }
         guard lender.consent != .own else { return .success(room) }
-        if isFilled(room - search.kept.quantity(of: resource.key, over: window)) {
+        if isFilled(room - search.kept.quantity(of: supply, over: window)) {
             let code: ErrorCode = resource.isUnit ? .windowConflict : .capacityExceeded
-            return .failure(Shortage(code: search.kept.areKnown(of: resource.key) ? .queuedAhead : code))
+            return .failure(Shortage(code: search.kept.areKnown(of: supply) ? .queuedAhead : code))
         }
         if let most = lender.most, isFilled(most - picks.lent(by: lender.fleet, item.type)) {
             return .failure(Shortage(code: .resourceUnavailable))
@@ -205,15 +213,14 @@ extension Ledger {
                 guard let offer = offers[OfferKey(fleet: lender.fleet, type: item.type)], offer.has(item.attributes)
                 else { continue }
                 note(easing(of: offer.promised, search.duration, after: start, until: horizon))
-                for id in offer.resources {
-                    guard looks < AllocationLimits.resourcesPerStart else { break }
+                for candidate in candidates(
+                    of: offer, lender.fleet, atMost: AllocationLimits.resourcesPerStart - looks)
+                {
                     looks += 1
-                    let key = Resource.Key(fleet: lender.fleet, resource: id)
-                    guard let resource = resources[key], resource.status == .available else { continue }
-                    let length = search.duration + resource.buffer
-                    note(easing(of: calendars[key], length, after: start, until: horizon))
-                    for cooling in resource.cooling { note(cooling.until) }
-                    for kept in search.kept[key] ?? [] { note(kept.window.end) }
+                    guard candidate.capacity > 0 else { continue }
+                    let length = search.duration + candidate.resource.buffer
+                    note(easing(of: calendars[candidate.supply], length, after: start, until: horizon))
+                    for kept in search.kept[candidate.supply] ?? [] { note(kept.window.end) }
                 }
                 guard lender.consent != .own else { continue }
                 for (fleet, calendars) in [(lender.fleet, lent), (search.target, borrowed)] {

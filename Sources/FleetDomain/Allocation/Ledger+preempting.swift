@@ -16,17 +16,17 @@ extension Ledger {
     /// taken back; then each that is not needed after all is let go.
     ///
     /// - Parameters:
-    ///   - resources: that would do.
+    ///   - supplies: that would do.
     ///   - isMet: whether the claim can be met as things are, with the victims' resources taken as brought back.
     mutating func victims(
-        of claim: Claim, among resources: [Resource.Key], _ context: Context, isMet: (Ledger, [Lease]) -> Bool
+        of claim: Claim, among supplies: [Supply], _ context: Context, isMet: (Ledger, [Lease]) -> Bool
     ) -> [Lease]? {
         guard claim.federation.policy.preemption else { return nil }
         var context = context
         let start = savepoint
         var chosen: [Lease] = []
         var isFound = false
-        for lease in candidates(for: claim, among: resources, now: context.now) {
+        for lease in candidates(for: claim, among: supplies, now: context.now) {
             // What was taken already may leave its holder no more than is its own.
             guard leases[lease.id] != nil, claim.priority == .emergency || isBeyondNominal(lease, now: context.now)
             else { continue }
@@ -47,8 +47,8 @@ extension Ledger {
     }
 
     /// Those that the claim may take away, from the weakest on: of a lower priority, not begun yet, begun last.
-    private func candidates(for claim: Claim, among resources: [Resource.Key], now: Timestamp) -> [Lease] {
-        let ids = resources.flatMap { Array(leasesOfResource[$0] ?? []) }
+    private func candidates(for claim: Claim, among supplies: [Supply], now: Timestamp) -> [Lease] {
+        let ids = supplies.flatMap { Array(leasesOfSupply[$0] ?? []) }
         let able = ids.compactMap { leases[$0] }
             .filter { $0.occupied.overlaps(claim.window) && mayPreempt($0, for: claim, now: now) }
         let ordered = able.sorted { a, b in
@@ -63,7 +63,7 @@ extension Ledger {
     /// the owner that takes back its own while it is below its nominal.
     private func mayPreempt(_ lease: Lease, for claim: Claim, now: Timestamp) -> Bool {
         guard lease.federation == claim.federation.id, lease.changesHands,
-            lease.target != claim.target, resources[lease.resourceKey]?.interruptible == true,
+            lease.target != claim.target, candidate(of: lease)?.resource.interruptible == true,
             preemptions(of: lease) < PreemptionLimits.perRequest
         else { return false }
         switch lease.status {
@@ -135,7 +135,7 @@ extension Ledger {
             quantities: asked.request.quantities,
             window: Window(start: asked.earliest, end: asked.earliest + search.duration))
         let fixed = search
-        let victims = victims(of: claim, among: resources(for: search), context) { ledger, victims in
+        let victims = victims(of: claim, among: supplies(for: search), context) { ledger, victims in
             ledger.attempt(fixed.claiming(victims), at: asked.earliest).isWhole
         }
         guard let victims else { return nil }
@@ -144,14 +144,13 @@ extension Ledger {
         return Grant(attempt: attempt, start: asked.earliest, step: .preemption)
     }
 
-    private func resources(for search: Search) -> [Resource.Key] {
-        var found: [Resource.Key] = []
+    private func supplies(for search: Search) -> [Supply] {
+        var found: [Supply] = []
         for (item, lenders) in zip(search.items, search.lenders) {
             for lender in lenders {
-                for id in offers[OfferKey(fleet: lender.fleet, type: item.type)]?.resources ?? [] {
-                    guard found.count < AllocationLimits.looksMax else { return found }
-                    found.append(Resource.Key(fleet: lender.fleet, resource: id))
-                }
+                guard let offer = offers[OfferKey(fleet: lender.fleet, type: item.type)] else { continue }
+                let left = AllocationLimits.looksMax - found.count
+                found += candidates(of: offer, lender.fleet, atMost: left).map(\.supply)
             }
         }
         return found
@@ -171,7 +170,7 @@ extension Ledger {
             window: Window(start: startsAt, end: startsAt + request.duration + resource.buffer))
         // What is taken goes to its claimant; who loses it does not keep it from it.
         let kept = kept(from: request, resource, in: federation, now: context.now)
-        let victims = victims(of: claim, among: [resource.key], context) { ledger, victims in
+        let victims = victims(of: claim, among: [.resource(resource.key)], context) { ledger, victims in
             let claimed = victims.reduce(0) { $0 + $1.possession }
             return ledger.violations(
                 of: request, startsAt: startsAt, federation: federation, resource: resource, claimed: claimed,
@@ -200,7 +199,7 @@ extension Ledger.Search {
     /// The same, with what the victims have in their hands taken as brought back.
     fileprivate func claiming(_ victims: [Lease]) -> Ledger.Search {
         var search = self
-        for lease in victims { search.claimed[lease.resourceKey, default: 0] += lease.possession }
+        for lease in victims { search.claimed[lease.supply, default: 0] += lease.possession }
         return search
     }
 }

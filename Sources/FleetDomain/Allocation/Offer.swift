@@ -2,12 +2,16 @@ import FleetJSON
 
 /// What a fleet offers of a type, with what tells at a glance that there is nothing of it.
 package struct Offer: Sendable, Equatable {
-    /// Those that are not retired, by id.
+    /// Those that are promised by themselves and not retired, by id.
     package private(set) var resources: [Resource.ID] = []
+    /// The classes of those that are pooled, by their terms.
+    package private(set) var classes: [UnitClass] = []
+    /// Of both.
+    package private(set) var count = 0
     /// Of those that are available.
     package private(set) var capacity: Int64 = 0
     /// Of all of them: what is in maintenance may still be promised.
-    private var total: Int64 = 0
+    private(set) var total: Int64 = 0
     package private(set) var availableUnits = 0
     package private(set) var availablePools = 0
     /// What is promised of all of them together.
@@ -22,20 +26,27 @@ package struct Offer: Sendable, Equatable {
 
     package init() {}
 
-    package var isEmpty: Bool { resources.isEmpty && promised.isEmpty }
+    package var isEmpty: Bool { resources.isEmpty && classes.isEmpty && promised.isEmpty }
 
-    mutating func insert(_ resource: Resource) {
-        let id = resource.key.resource
-        resources.insert(id, at: place(of: id))
+    /// - Parameter isIdle: of a pooled unit, whether no live lease is bound to it.
+    mutating func insert(_ resource: Resource, isIdle: Bool) {
+        if let terms = resource.terms {
+            change(terms) { $0.insert(resource, isIdle: isIdle) }
+        } else {
+            resources.insert(resource.key.resource, at: resources.place(of: resource.key.resource))
+        }
         let text = JSON.object(resource.attributes).text
         kinds[text, default: Kind(attributes: resource.attributes, count: 0)].count += 1
         count(resource, by: 1)
     }
 
     mutating func remove(_ resource: Resource) {
-        let place = place(of: resource.key.resource)
-        guard place < resources.endIndex, resources[place] == resource.key.resource else { return }
-        resources.remove(at: place)
+        guard resource.status != .retired else { return }
+        if let terms = resource.terms {
+            change(terms) { $0.remove(resource) }
+        } else {
+            resources.removeSorted(resource.key.resource)
+        }
         let text = JSON.object(resource.attributes).text
         kinds[text]?.count -= 1
         if kinds[text]?.count == 0 { kinds[text] = nil }
@@ -44,21 +55,29 @@ package struct Offer: Sendable, Equatable {
 
     mutating func promise(_ quantity: Int64, over window: Window) { promised.add(quantity, over: window) }
 
+    mutating func change(_ terms: UnitTerms, _ change: (inout UnitClass) -> Void) {
+        let place = place(of: terms)
+        if place == classes.endIndex || classes[place].terms != terms {
+            classes.insert(UnitClass(terms: terms), at: place)
+        }
+        change(&classes[place])
+        if classes[place].isEmpty { classes.remove(at: place) }
+    }
+
+    func unitClass(_ terms: UnitTerms) -> UnitClass? {
+        let place = place(of: terms)
+        return place < classes.endIndex && classes[place].terms == terms ? classes[place] : nil
+    }
+
     private mutating func count(_ resource: Resource, by change: Int) {
+        count += change
         total += resource.capacity * Int64(change)
         guard resource.status == .available else { return }
         capacity += resource.capacity * Int64(change)
         if resource.isUnit { availableUnits += change } else { availablePools += change }
     }
 
-    private func place(of id: Resource.ID) -> Int {
-        var (low, high) = (0, resources.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if resources[middle] < id { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
+    private func place(of terms: UnitTerms) -> Int { classes.partitionPoint { $0.terms < terms } }
 
     /// Whether any of the resources has such attributes.
     func has(_ requirements: [Requirement]) -> Bool {

@@ -1,28 +1,40 @@
 /// What has been picked for a request at one start, and what of it counts where.
 struct Picks {
     struct Pick {
-        let resource: Resource
+        let candidate: Candidate
         var quantity: Int64
         let consent: Lender.Consent
+
+        /// What was picked, or one of those of which any will do.
+        var resource: Resource { candidate.resource }
+
+        /// Each of which is a lease: of a class, each unit by itself.
+        var parts: [Pick] {
+            guard candidate.supply.unitClass != nil else { return [self] }
+            return Array(repeating: Pick(candidate: candidate, quantity: 1, consent: consent), count: Int(quantity))
+        }
     }
 
     private(set) var all: [Pick] = []
-    private var ofResource: [Resource.Key: Int64] = [:]
+    private var ofSupply: [Supply: Int64] = [:]
+    /// That it comes to.
+    private(set) var leases = 0
     private var lent: [OfferKey: Int64] = [:]
     private var borrowed: [ResourceType: Int64] = [:]
 
     var quantity: Int64 { all.reduce(0) { $0 + $1.quantity } }
 
-    func taken(of key: Resource.Key) -> Int64 { ofResource[key] ?? 0 }
+    func taken(of supply: Supply) -> Int64 { ofSupply[supply] ?? 0 }
     func lent(by fleet: Fleet.ID, _ type: ResourceType) -> Int64 { lent[OfferKey(fleet: fleet, type: type)] ?? 0 }
     func borrowed(_ type: ResourceType) -> Int64 { borrowed[type] ?? 0 }
 
-    mutating func take(_ quantity: Int64, of resource: Resource, from lender: Lender) {
-        all.append(Pick(resource: resource, quantity: quantity, consent: lender.consent))
-        ofResource[resource.key, default: 0] += quantity
+    mutating func take(_ quantity: Int64, of candidate: Candidate, from lender: Lender) {
+        all.append(Pick(candidate: candidate, quantity: quantity, consent: lender.consent))
+        ofSupply[candidate.supply, default: 0] += quantity
+        leases += candidate.leases(for: quantity)
         guard lender.consent != .own else { return }
-        lent[OfferKey(fleet: lender.fleet, type: resource.type), default: 0] += quantity
-        borrowed[resource.type, default: 0] += quantity
+        lent[candidate.resource.offerKey, default: 0] += quantity
+        borrowed[candidate.resource.type, default: 0] += quantity
     }
 }
 
@@ -61,5 +73,10 @@ struct Attempt {
 
     var isWhole: Bool { missing.allSatisfy { $0 == 0 } }
     /// Whether it may neither look nor take any further.
-    var isOver: Bool { looks >= looksMax || picks.all.count >= AllocationLimits.leasesMax }
+    var isOver: Bool { looks >= looksMax || picks.leases >= AllocationLimits.leasesMax }
+
+    /// How much of the candidate it may still take.
+    func quantityMax(of candidate: Candidate) -> Int64 {
+        candidate.supply.unitClass == nil ? .max : Int64(AllocationLimits.leasesMax - picks.leases)
+    }
 }

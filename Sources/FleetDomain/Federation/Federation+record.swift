@@ -52,6 +52,7 @@ extension FederationPolicy {
         writer.field("queue_ttl_seconds", queueTTL)
         writer.field("fairness_half_life_seconds", fairnessHalfLife)
         writer.field("reciprocity", reciprocity)
+        writer.field("bind_lead_seconds", bindLead)
         writer.endObject()
     }
 
@@ -79,6 +80,7 @@ extension FederationPolicy {
             case "minimum_tenure_seconds": set(&minimumTenure, member.value)
             case "queue_ttl_seconds": set(&queueTTL, member.value)
             case "fairness_half_life_seconds": set(&fairnessHalfLife, member.value)
+            case "bind_lead_seconds": set(&bindLead, member.value)
             case "reciprocity": set(&reciprocity, member.value)
             default: break
             }
@@ -89,7 +91,7 @@ extension FederationPolicy {
     package static let durations = [
         "lease_duration_max_seconds", "booking_horizon_seconds", "approval_timeout_seconds",
         "acknowledge_deadline_seconds", "no_show_after_seconds", "minimum_tenure_seconds", "queue_ttl_seconds",
-        "fairness_half_life_seconds",
+        "fairness_half_life_seconds", "bind_lead_seconds",
     ]
 }
 

@@ -42,6 +42,8 @@ package struct FederationPolicy: Sendable, Equatable {
     package var approvalTimeout: Seconds = 3600
     package var acknowledgeDeadline: Seconds = 300
     package var noShowAfter: Seconds = 900
+    /// How long before its start a lease of pooled units gets its unit.
+    package var bindLead: Seconds = 300
     /// Whether a stronger request may take away what a weaker one borrowed.
     package var preemption = false
     /// How long what is in use is not taken away by a stronger request.

@@ -114,7 +114,8 @@ extension EventType {
             .member
         case .fleetRegistered, .fleetUpdated, .fleetRetired: .fleet
         case .resourceRegistered, .resourceUpdated, .resourceRetired: .resource
-        case .sharingRequested, .sharingQueued, .sharingApproved, .sharingGranted, .sharingActivated, .sharingExtended,
+        case .sharingRequested, .sharingQueued, .sharingApproved, .sharingGranted, .sharingBound, .sharingActivated,
+            .sharingExtended,
             .sharingUpdated,
             .sharingCompleted, .sharingRejected, .sharingExpired, .sharingCancelled, .sharingNoShow, .sharingOverdue,
             .sharingRevoking, .sharingRevoked, .sharingPreempting, .sharingPreempted:

@@ -23,6 +23,7 @@ package enum EventType: String, Sendable, CaseIterable {
     case sharingQueued = "sharing.queued"
     case sharingApproved = "sharing.approved"
     case sharingGranted = "sharing.granted"
+    case sharingBound = "sharing.bound"
     case sharingActivated = "sharing.activated"
     case sharingExtended = "sharing.extended"
     case sharingUpdated = "sharing.updated"

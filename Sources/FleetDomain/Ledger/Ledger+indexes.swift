@@ -56,12 +56,26 @@ extension Ledger {
         let old = resources[key]
         resources[key] = new
         for entry in new?.dueCooling ?? [] where old?.cooling != new?.cooling { due.insert(entry) }
-        // A raised token or a cooling makes no other offer.
-        if let old, let new, old.offers(like: new) { return }
-        if let old { changeOffer(OfferKey(fleet: key.fleet, type: old.type)) { $0.remove(old) } }
+        // A raised token makes no other offer.
+        let isAlike = old.map { old in new.map { old.offers(like: $0) } ?? false } ?? false
+        if !isAlike || old?.cooling != new?.cooling {
+            if let old { noteCooling(of: old, sign: -1) }
+            if let new { noteCooling(of: new, sign: 1) }
+        }
+        if isAlike { return }
+        if let old { changeOffer(old.offerKey) { $0.remove(old) } }
         if let new, new.status != .retired {
-            changeOffer(OfferKey(fleet: key.fleet, type: new.type)) { $0.insert(new) }
+            let isIdle = !isBound(key)
+            changeOffer(new.offerKey) { $0.insert(new, isIdle: isIdle) }
             stir(key.fleet, new.type)
+        }
+    }
+
+    /// What cools is occupied until then, from whenever one asks.
+    private mutating func noteCooling(of resource: Resource, sign: Int64) {
+        guard !resource.cooling.isEmpty, case let supply = resource.supply else { return }
+        for one in resource.cooling {
+            calendars.add(sign * one.quantity, over: Window(start: .distantPast, end: one.until), to: supply)
         }
     }
 
@@ -114,17 +128,21 @@ extension Ledger {
         if let entry = lease.entry { joinLines(entry) }
         if lease.status.holdsWindow {
             let (lender, borrower) = lease.quotaKeys
-            calendars[lease.resourceKey, default: Calendar()].add(lease.quantity, over: lease.occupied)
+            calendars.add(lease.quantity, over: lease.occupied, to: lease.supply)
             changeOffer(lease.offerKey) { $0.promise(lease.quantity, over: lease.occupied) }
             if lease.changesHands {
-                lent[lender, default: Calendar()].add(lease.quantity, over: lease.occupied)
-                borrowed[borrower, default: Calendar()].add(lease.quantity, over: lease.occupied)
+                lent.add(lease.quantity, over: lease.occupied, to: lender)
+                borrowed.add(lease.quantity, over: lease.occupied, to: borrower)
             } else {
-                ownUse[lease.offerKey, default: Calendar()].add(lease.quantity, over: lease.occupied)
+                ownUse.add(lease.quantity, over: lease.occupied, to: lease.offerKey)
             }
         }
-        if lease.status.possesses { possessed[lease.resourceKey, default: 0] += lease.quantity }
-        leasesOfResource[lease.resourceKey, default: []].insert(lease.id)
+        for supply in lease.supplies {
+            if lease.status.possesses { possessed.add(lease.quantity, to: supply) }
+            if lease.isHeldLate { heldLate.add(lease.quantity, to: supply) }
+            leasesOfSupply[supply, default: []].insert(lease.id)
+        }
+        noteBinding(of: lease, isLive: true)
         for fleet in [lease.source, lease.target] {
             leasesOfMember[Member.Key(federation: lease.federation, fleet: fleet), default: []].insert(lease.id)
         }
@@ -133,30 +151,42 @@ extension Ledger {
     }
 
     private mutating func unindex(_ lease: Lease) {
-        let key = lease.resourceKey
         if let entry = lease.entry { leaveLines(entry) }
         stir(lease.source, lease.resourceType)
         if lease.status.holdsWindow {
             let (lender, borrower) = lease.quotaKeys
-            calendars.remove(lease, from: key)
+            calendars.add(-lease.quantity, over: lease.occupied, to: lease.supply)
             changeOffer(lease.offerKey) { $0.promise(-lease.quantity, over: lease.occupied) }
             if lease.changesHands {
-                lent.remove(lease, from: lender)
-                borrowed.remove(lease, from: borrower)
+                lent.add(-lease.quantity, over: lease.occupied, to: lender)
+                borrowed.add(-lease.quantity, over: lease.occupied, to: borrower)
             } else {
-                ownUse.remove(lease, from: lease.offerKey)
+                ownUse.add(-lease.quantity, over: lease.occupied, to: lease.offerKey)
             }
         }
-        if lease.status.possesses {
-            possessed[key, default: 0] -= lease.quantity
-            if possessed[key] == 0 { possessed[key] = nil }
+        for supply in lease.supplies {
+            if lease.status.possesses { possessed.add(-lease.quantity, to: supply) }
+            if lease.isHeldLate { heldLate.add(-lease.quantity, to: supply) }
+            leasesOfSupply.remove(lease.id, from: supply)
         }
-        leasesOfResource.remove(lease.id, from: key)
+        noteBinding(of: lease, isLive: false)
         for fleet in [lease.source, lease.target] {
             leasesOfMember.remove(lease.id, from: Member.Key(federation: lease.federation, fleet: fleet))
         }
         leaseCount[lease.federation, default: 0] -= 1
         if leaseCount[lease.federation] == 0 { leaseCount[lease.federation] = nil }
+    }
+
+    /// Whether a unit of a class is idle, and who waits for one.
+    private mutating func noteBinding(of lease: Lease, isLive: Bool) {
+        guard let terms = lease.terms, let key = lease.resourceKey else { return }
+        let isIdle = !isBound(key) && resources[key]?.status == .available
+        changeOffer(lease.offerKey) { offer in
+            offer.change(terms) {
+                $0.set(key.resource, isIdle: isIdle)
+                $0.set(lease.id, isAwaiting: isLive && lease.awaitingReturn && lease.status == .granted)
+            }
+        }
     }
 }
 
@@ -169,10 +199,18 @@ extension Dictionary {
 }
 
 extension Dictionary where Value == Calendar {
-    /// Takes the promise out of a calendar, and an empty calendar out of the dictionary.
-    fileprivate mutating func remove(_ lease: Lease, from key: Key) {
-        self[key]?.remove(lease.quantity, over: lease.occupied)
+    /// Changes a calendar, and takes an empty one out of the dictionary.
+    fileprivate mutating func add(_ quantity: Int64, over window: Window, to key: Key) {
+        self[key, default: Calendar()].add(quantity, over: window)
         if self[key]?.isEmpty == true { self[key] = nil }
+    }
+}
+
+extension Dictionary where Value == Int64 {
+    /// Changes a number, and takes a 0 out of the dictionary.
+    fileprivate mutating func add(_ quantity: Int64, to key: Key) {
+        self[key, default: 0] += quantity
+        if self[key] == 0 { self[key] = nil }
     }
 }
 

@@ -22,19 +22,23 @@ package struct Ledger: Sendable {
 
     // Derived from the above.
     package internal(set) var offers: [OfferKey: Offer] = [:]
-    package internal(set) var calendars: [Resource.Key: Calendar] = [:]
+    /// What is promised, and what still cools.
+    package internal(set) var calendars: [Supply: Calendar] = [:]
     /// What members lend and borrow of a type in a federation.
     package internal(set) var lent: [Quota.Key: Calendar] = [:]
     package internal(set) var borrowed: [Quota.Key: Calendar] = [:]
     /// What fleets use of their own, in whichever federation they asked for it.
     package internal(set) var ownUse: [OfferKey: Calendar] = [:]
     package internal(set) var leasesOfMember: [Member.Key: Set<Lease.ID>] = [:]
-    package internal(set) var leasesOfResource: [Resource.Key: Set<Lease.ID>] = [:]
+    /// Those of a class, and once they are bound those of its units as well.
+    package internal(set) var leasesOfSupply: [Supply: Set<Lease.ID>] = [:]
     package internal(set) var leaseCount: [Federation.ID: Int] = [:]
     package internal(set) var fleetsOfFederation: [Federation.ID: Set<Fleet.ID>] = [:]
     package internal(set) var federationsOfFleet: [Fleet.ID: Set<Federation.ID>] = [:]
-    /// Quantity in the hands of borrowers.
-    package internal(set) var possessed: [Resource.Key: Int64] = [:]
+    /// Quantity in the hands of borrowers, of a class and of its units.
+    package internal(set) var possessed: [Supply: Int64] = [:]
+    /// The part of it that somebody keeps past a window, or has to hand back.
+    package internal(set) var heldLate: [Supply: Int64] = [:]
     /// The types of which a member has a balance.
     var typesOfMember: [Member.Key: Set<ResourceType>] = [:]
     /// Those who wait, by what they wait for.
@@ -118,7 +122,7 @@ extension Ledger {
             put(event.entity)
             noteBalances(of: lease, before: before, at: event.at)
             noteAllocation(of: lease, before: before, at: event.at)
-            if let resource = resources[lease.resourceKey]?.after(lease, wasHeld: wasHeld, at: event.at) {
+            if let resource = resource(of: lease)?.after(lease, wasHeld: wasHeld, at: event.at) {
                 put(.resource(resource))
             }
         case .federation, .quota, .balance, .allocation, .fleet, .resource, .metric, .apiKey, .crossing:

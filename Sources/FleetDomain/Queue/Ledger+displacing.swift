@@ -9,8 +9,8 @@ extension Ledger {
         else { return displaced }
         let attributes = allocation.items.first { item in
             item.type == lease.resourceType
-                && resources[lease.resourceKey].map { resource in
-                    item.attributes.allSatisfy { $0.admits(resource.attributes) }
+                && candidate(of: lease).map { candidate in
+                    item.attributes.allSatisfy { $0.admits(candidate.resource.attributes) }
                 } == true
         }?.attributes
         let lost = AllocationItem(type: lease.resourceType, quantity: lease.quantity, attributes: attributes ?? [])
@@ -40,13 +40,13 @@ extension Ledger {
             isolation(between: lease.source, lease.target, in: lease.federation) < .high,
             let left = lease.left(at: context.now),
             let federation = federations[lease.federation], federation.status == .active,
-            let resource = resources[lease.resourceKey]
+            let resource = resource(of: lease)
         else { return }
-        var request = lease.request(lasting: left.duration)
+        var request = lease.request(of: resource, lasting: left.duration)
         request.purpose = lease.purpose
         request.reason = lease.reason
         let again = promise(
-            request, of: resource, startsAt: left.start, by: lease.requestedBy, isApproved: false,
+            request, of: Candidate(resource), startsAt: left.start, by: lease.requestedBy, isApproved: false,
             preemptions: lease.preemptions + 1, federation, &context)
         enqueue(again, consents: lease.wasApproved, federation, &context)
     }

@@ -14,7 +14,7 @@ struct Kept {
 
 /// Nobody within its nominal waits behind a borrower who came later: what it could use is kept for it.
 extension Ledger {
-    typealias KeptUnits = [Resource.Key: [Kept]]
+    typealias KeptUnits = [Supply: [Kept]]
 
     /// What a fleet that would borrow beyond its nominal has to leave to others.
     func kept(
@@ -88,19 +88,20 @@ extension Ledger {
             let last = (waiting.latest ?? waiting.until) + waiting.duration
             for pick in attempt(search, at: asked.earliest).picks.all {
                 let window = Window(start: asked.earliest, end: max(last, asked.earliest + 1) + pick.resource.buffer)
-                kept[pick.resource.key, default: []].append(
+                kept[pick.candidate.supply, default: []].append(
                     Kept(
                         type: pick.resource.type, quantity: pick.quantity, isLent: pick.consent != .own,
                         isKnown: isKnown, window: window))
             }
         case .lease(let id):
-            guard let lease = leases[id], let resource = resources[lease.resourceKey] else { return }
+            guard let lease = leases[id], let resource = resource(of: lease) else { return }
+            let supply = Supply.resource(resource.key)
             let start = max(lease.startsAt, now)
             let until = max(lease.deadline ?? start, start) + lease.duration + resource.buffer
             let used = Window(start: start, end: start + lease.duration + resource.buffer)
-            let free = resource.capacity - occupied(resource, over: used) - kept.quantity(of: resource.key, over: used)
+            let free = resource.capacity - occupied(supply, over: used) - kept.quantity(of: supply, over: used)
             guard free > 0 else { return }
-            kept[resource.key, default: []].append(
+            kept[supply, default: []].append(
                 Kept(
                     type: resource.type, quantity: min(free, lease.quantity), isLent: true, isKnown: isKnown,
                     window: Window(start: start, end: until)))
@@ -132,12 +133,12 @@ extension Ledger {
 }
 
 extension Ledger.KeptUnits {
-    func quantity(of key: Resource.Key, over window: Window) -> Int64 {
-        (self[key] ?? []).reduce(0) { $1.window.overlaps(window) ? $0 + $1.quantity : $0 }
+    func quantity(of supply: Supply, over window: Window) -> Int64 {
+        (self[supply] ?? []).reduce(0) { $1.window.overlaps(window) ? $0 + $1.quantity : $0 }
     }
 
     /// Whether who must leave it may know for whom it is kept.
-    func areKnown(of key: Resource.Key) -> Bool { (self[key] ?? []).allSatisfy(\.isKnown) }
+    func areKnown(of supply: Supply) -> Bool { (self[supply] ?? []).allSatisfy(\.isKnown) }
 
     /// What is kept of a lender, which counts against what it may lend.
     func quantity(of type: ResourceType, lentBy fleet: Fleet.ID, over window: Window) -> Int64 {

@@ -22,7 +22,7 @@ extension Ledger {
         _ federation: Federation, _ context: inout Context
     ) -> Entity {
         let lease = promise(
-            request, of: resource, startsAt: startsAt, by: side, isApproved: false, federation, &context)
+            request, of: Candidate(resource), startsAt: startsAt, by: side, isApproved: false, federation, &context)
         return enqueue(lease, consents: consents, federation, &context)
     }
 
@@ -43,10 +43,10 @@ extension Ledger {
     ///
     /// - Returns: whether it left the queue.
     mutating func serve(_ lease: Lease, _ context: inout Context) -> Bool {
-        guard let federation = federations[lease.federation], let resource = resources[lease.resourceKey] else {
+        guard let federation = federations[lease.federation], let resource = resource(of: lease) else {
             return false
         }
-        var request = lease.request(lasting: lease.duration)
+        var request = lease.request(of: resource, lasting: lease.duration)
         let startsAt = max(lease.startsAt, context.now)
         request.startsAt = startsAt
         guard isolation(between: lease.source, lease.target, in: lease.federation) < .sealed,

@@ -69,13 +69,8 @@ package struct Line: Sendable, Equatable {
 extension Deque<Ticket> {
     /// The index of the first that does not stand before `ticket`. Who comes last stands at the end, as a rule.
     func place(of ticket: Ticket) -> Int {
-        var (low, high) = (0, count)
         if let last, last < ticket { return count }
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle] < ticket { low = middle + 1 } else { high = middle }
-        }
-        return low
+        return partitionPoint { $0 < ticket }
     }
 }
 

@@ -8,7 +8,7 @@ extension Lease: Record {
             "requested_by", "status_reason", "awaiting_return", "fencing_token", "handover", "buffer_seconds",
             "is_unit",
             "no_show_after_seconds", "acknowledge_within_seconds", "deadline", "ready_at", "allocation_id",
-            "was_approved", "arrival", "preemptions", "version", "created_at",
+            "was_approved", "arrival", "preemptions", "unit_terms", "binds_at", "version", "created_at",
             "updated_at",
         ]
     }
@@ -22,7 +22,8 @@ extension Lease: Record {
             .bool(awaitingReturn),
             .integer(fencingToken), .choice(handover), .integer(buffer), .bool(isUnit), .integer(noShowAfter),
             .integer(acknowledgeWithin), .time(deadline), .time(readyAt), .id(allocation),
-            .bool(wasApproved), .integer(arrival), .integer(preemptions), .integer(version), .time(createdAt),
+            .bool(wasApproved), .integer(arrival), .integer(preemptions), .text(terms?.text), .time(bindsAt),
+            .integer(version), .time(createdAt),
             .time(updatedAt),
         ]
     }
@@ -33,7 +34,7 @@ extension Lease: Record {
         source = try reader.name()
         target = try reader.name()
         resourceType = try reader.name()
-        resource = try reader.name()
+        resource = try reader.optionalName()
         quantity = try reader.integer()
         startsAt = try reader.time()
         duration = try reader.integer()
@@ -62,8 +63,11 @@ extension Lease: Record {
         wasApproved = try reader.optionalInteger() != 0
         arrival = try reader.optionalInteger()
         preemptions = try reader.optionalInteger() ?? 0
+        terms = try reader.optionalText().map(UnitTerms.init(text:))
+        bindsAt = try reader.optionalTime()
         version = try reader.integer()
         createdAt = try reader.time()
         updatedAt = try reader.time()
+        guard resource != nil || terms != nil && bindsAt != nil else { throw RecordError(field: "resource_id") }
     }
 }

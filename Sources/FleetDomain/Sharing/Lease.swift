@@ -7,7 +7,10 @@ package struct Lease: Sendable, Equatable {
     package let source: Fleet.ID
     package let target: Fleet.ID
     package let resourceType: ResourceType
-    package let resource: Resource.ID
+    /// nil until it is bound to a unit of its class.
+    package var resource: Resource.ID?
+    /// What the units are alike in of which it gets one; nil where the resource was chosen with the promise.
+    package let terms: UnitTerms?
     package let quantity: Int64
     /// When it begins; of one that is queued, the first start that will do.
     package var startsAt: Timestamp
@@ -40,6 +43,8 @@ package struct Lease: Sendable, Equatable {
     /// While `pending` or `queued`: when the request lapses. While `revoking` or `preempting`: when the owner may
     /// report the new fence.
     package var deadline: Timestamp?
+    /// From when on it may be bound to a unit, of those that are bound late.
+    package var bindsAt: Timestamp?
     /// When it could first begin, if that was after `startsAt`: a late holder handed back, or the owner approved.
     package var readyAt: Timestamp?
     /// The allocation that it was made for.
@@ -58,7 +63,25 @@ package struct Lease: Sendable, Equatable {
     package var fleets: Set<Fleet.ID> { [source, target] }
     package var endsAt: Timestamp { startsAt + duration }
     package var window: Window { Window(start: startsAt, end: endsAt) }
-    package var resourceKey: Resource.Key { Resource.Key(fleet: source, resource: resource) }
+    /// The resource that it is of; nil until it is bound.
+    package var resourceKey: Resource.Key? { resource.map { Resource.Key(fleet: source, resource: $0) } }
+    /// The class of which it gets a unit, of those that are bound late.
+    package var unitClass: UnitClass.Key? {
+        terms.map { UnitClass.Key(offer: OfferKey(fleet: source, type: resourceType), terms: $0) }
+    }
+    /// What its window is promised of.
+    package var supply: Supply {
+        if let unitClass { return .units(unitClass) }
+        guard let resourceKey else { preconditionFailure("a lease is of a resource or of a class of them") }
+        return .resource(resourceKey)
+    }
+    /// What its window is promised of, and its unit where it is bound to one.
+    var supplies: [Supply] {
+        guard terms != nil, let resourceKey else { return [supply] }
+        return [supply, .resource(resourceKey)]
+    }
+    /// Whether the borrower keeps it past its window, or has to hand it back.
+    var isHeldLate: Bool { status == .overdue || status == .revoking || status == .preempting }
     /// What it occupies in the calendar while it holds its window.
     package var occupied: Window { Window(start: startsAt, end: endsAt + buffer) }
 }
@@ -124,7 +147,9 @@ extension Lease {
         case .queued: deadline
         case .pending: min(deadline ?? endsAt, endsAt)
         case .granted:
-            if awaitingReturn {
+            if let bindsAt, resource == nil {
+                bindsAt
+            } else if awaitingReturn {
                 endsAt
             } else {
                 handover == .automatic ? max(startsAt, readyAt ?? startsAt) : noShowDue

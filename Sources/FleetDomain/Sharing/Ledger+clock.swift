@@ -60,10 +60,17 @@ extension Ledger {
     }
 
     private mutating func elapseGranted(_ lease: Lease, _ context: inout Context) {
+        guard lease.resource != nil else {
+            let bound = bind(.lease(lease), &context).asLease ?? lease
+            if bound.resource == nil, context.now >= lease.endsAt {
+                end(bound, .cancelled, .sharingCancelled, ErrorCode.unitNotReturned.rawValue, &context)
+            }
+            return
+        }
         let isBlocked = isBlocked(lease)
         if isBlocked || lease.awaitingReturn, context.now >= lease.endsAt {
             end(lease, .cancelled, .sharingCancelled, ErrorCode.unitNotReturned.rawValue, &context)
-            warnNext(for: lease.resourceKey, &context)
+            warnNext(after: lease, &context)
         } else if isBlocked {
             wait(lease, &context)
         } else if lease.handover == .confirmed, outlook == nil {
@@ -82,14 +89,7 @@ extension Ledger {
         var late = lease
         late.status = .overdue
         _ = save(.sharingOverdue, late, &context)
-        warnNext(for: lease.resourceKey, &context)
-    }
-
-    mutating func wait(_ lease: Lease, _ context: inout Context) {
-        var lease = lease
-        lease.awaitingReturn = true
-        lease.readyAt = nil
-        _ = save(.sharingUpdated, lease, &context)
+        warnNext(after: late, &context)
     }
 
     /// Whether leases that an intent put up for ending are left.
@@ -104,7 +104,7 @@ extension Ledger {
         for id in slice {
             guard let lease = leases[id], !aside.contains(id) else { continue }
             let isOver = federations[lease.federation]?.status != .active
-            let isRetired = resources[lease.resourceKey]?.status == .retired
+            let isRetired = resource(of: lease)?.status == .retired
             let reason = isOver ? "federation_ended_it" : isRetired ? "resource_retired" : "member_left"
             switch lease.status {
             case .queued, .pending: end(lease, .cancelled, .sharingCancelled, reason, &context)
@@ -120,7 +120,7 @@ extension Ledger {
     private func waitsInVain(_ lease: Lease) -> Bool {
         lease.status == .queued
             && (isOver(for: lease.source, in: lease.federation)
-                || resources[lease.resourceKey]?.status == .retired)
+                || resource(of: lease)?.status == .retired)
     }
 
     /// The leases that intents recorded in the state still have to end: found again after a start.

@@ -4,19 +4,20 @@ extension Ledger {
     func requireRoom(
         for lease: Lease, lasting duration: Seconds, _ sides: Sides, now: Timestamp
     ) throws(FleetError) {
-        guard let federation = federations[lease.federation], let resource = resources[lease.resourceKey] else {
+        guard let federation = federations[lease.federation], let candidate = candidate(of: lease) else {
             throw FleetError.unavailable
         }
         try requireMeeting(of: lease, sides.source)
-        let request = lease.request(lasting: duration)
+        let resource = resource(of: lease) ?? candidate.resource
+        let request = lease.request(of: resource, lasting: duration)
         let violations =
             standingViolations(of: request, federation)
             + policyViolations(
                 asking: request.resourceType, of: resource.type, lasting: duration, startsAt: now, federation.policy,
                 now: now)
-            + offerViolations(of: request, resource, federation.policy, isNamed: lease.allocation == nil)
+            + offerViolations(of: request, resource, federation.policy)
             + extensionViolations(
-                of: lease, asking: request, lasting: min(duration, federation.policy.leaseDurationMax), resource,
+                of: lease, asking: request, lasting: min(duration, federation.policy.leaseDurationMax), candidate,
                 now: now)
         guard violations.isEmpty else {
             throw refusal(violations, hiding: concealed(from: sides, request, in: federation.id))
@@ -25,12 +26,13 @@ extension Ledger {
 
     /// What is promised to others, and what quotas leave, in the time that an extension adds.
     private func extensionViolations(
-        of lease: Lease, asking request: SharingRequest, lasting duration: Seconds, _ resource: Resource, now: Timestamp
+        of lease: Lease, asking request: SharingRequest, lasting duration: Seconds, _ candidate: Candidate,
+        now: Timestamp
     ) -> [Violation] {
         guard duration > lease.duration else { return [] }
         var added = Window(start: lease.occupied.end, end: lease.startsAt + duration + lease.buffer)
         var violations: [Violation] = []
-        if let clash = clash(with: lease, over: added, resource) {
+        if let clash = clash(with: lease, over: added, candidate) {
             let longest = (clash.milliseconds - lease.startsAt.milliseconds) / 1000 - lease.buffer
             let isPart = longest > lease.duration
             if isPart { added = Window(start: added.start, end: lease.startsAt + longest + lease.buffer) }
@@ -38,11 +40,11 @@ extension Ledger {
                 Violation(
                     code: lease.isUnit ? .windowConflict : .capacityExceeded, concern: .resource, field: "duration",
                     value: isPart ? "\(longest)" : nil, sentence: "the resource is taken in the added time",
-                    limit: resource.capacity))
+                    limit: candidate.capacity))
         }
         violations += quotaViolations(
             of: request, type: lease.resourceType, in: lease.federation, quantity: lease.quantity, over: added)
-        if let federation = federations[lease.federation], isAwaited(lease, resource, federation, now: now) {
+        if let federation = federations[lease.federation], isAwaited(lease, candidate.resource, federation, now: now) {
             violations.append(
                 Violation(
                     code: .queuedAhead, concern: .resource, field: "duration", value: nil,
@@ -51,16 +53,11 @@ extension Ledger {
         return violations
     }
 
-    /// The first instant of `added` at which the resource has no room for what the lease holds. What cools only
-    /// grows less, so it is most at the start of each step.
-    private func clash(with lease: Lease, over added: Window, _ resource: Resource) -> Timestamp? {
-        func isFull(_ level: Int64, at time: Timestamp) -> Bool {
-            let cooling = resource.cooling.filter { $0.until > time }.reduce(0) { $0 + $1.quantity }
-            return level + cooling + lease.quantity > resource.capacity
-        }
-        if isFull(0, at: added.start) { return added.start }
-        return calendars[lease.resourceKey]?.steps(over: added).first { isFull($0.level, at: $0.window.start) }?
-            .window.start
+    /// The first instant of `added` at which there is no room for what the lease holds.
+    private func clash(with lease: Lease, over added: Window, _ candidate: Candidate) -> Timestamp? {
+        if candidate.capacity < lease.quantity { return added.start }
+        return calendars[candidate.supply]?.steps(over: added)
+            .first { $0.level + lease.quantity > candidate.capacity }?.window.start
     }
 
     /// Towards a fleet that was sealed meanwhile nothing goes on but what was granted.
@@ -74,7 +71,8 @@ extension Ledger {
     func requireStanding(of lease: Lease, _ principal: Principal) throws(FleetError) {
         guard let federation = federations[lease.federation] else { throw FleetError.unavailable }
         try requireMeeting(of: lease, principal.holds(.sharingManage, for: lease.source))
-        let request = lease.request(lasting: lease.duration)
+        guard let resource = candidate(of: lease)?.resource else { throw FleetError.unavailable }
+        let request = lease.request(of: resource, lasting: lease.duration)
         let violations = standingViolations(of: request, federation)
         guard violations.isEmpty else {
             let sides = Sides(
@@ -87,9 +85,12 @@ extension Ledger {
 
 extension Lease {
     /// The request that would ask for it, lasting `duration`.
-    func request(lasting duration: Seconds) -> SharingRequest {
+    ///
+    /// - Parameter resource: it, or one of those of which it gets one.
+    func request(of resource: Resource, lasting duration: Seconds) -> SharingRequest {
         SharingRequest(
-            source: source, target: target, resourceType: resourceType, resource: resource, duration: duration,
+            source: source, target: target, resourceType: resourceType, resource: resource.key.resource,
+            duration: duration,
             priority: priority, federation: federation, startsAt: startsAt, quantity: quantity)
     }
 }

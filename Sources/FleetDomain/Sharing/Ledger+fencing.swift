@@ -24,7 +24,7 @@ extension Ledger {
 
     /// Greater than every token before it, and so large that it does not count them.
     func nextToken(for lease: Lease, at now: Timestamp) -> Int64 {
-        let previous = lease.isUnit ? resources[lease.resourceKey]?.fencingToken ?? 0 : lease.fencingToken ?? 0
+        let previous = lease.isUnit ? resource(of: lease)?.fencingToken ?? 0 : lease.fencingToken ?? 0
         return max(previous + 1, now.milliseconds * 1000)
     }
 }

@@ -82,7 +82,7 @@ extension Ledger {
         // Nobody could fetch it before it was granted.
         if lease.startsAt < context.now { lease.readyAt = context.now }
         begin(&lease, at: context.now)
-        return save(.sharingApproved, lease, &context)
+        return bind(save(.sharingApproved, lease, &context), &context)
     }
 
     private mutating func reject(
@@ -138,7 +138,7 @@ extension Ledger {
         lease.deadline = context.now + lease.acknowledgeWithin
         lease.fencingToken = nextToken(for: lease, at: context.now)
         let entity = save(.sharingRevoking, lease, &context)
-        if lease.isUnit { warnNext(for: lease.resourceKey, &context) }
+        if lease.isUnit { warnNext(after: lease, &context) }
         return entity
     }
 
@@ -200,6 +200,7 @@ extension Ledger {
             lease.duration = duration
         }
         if lease != leases[id] { _ = save(isExtended ? .sharingExtended : .sharingUpdated, lease, &context) }
+        if isExtended { makeWay(for: lease, &context) }
         guard let status = update.status, status != leases[id]?.status else { return .lease(leases[id] ?? lease) }
         return try bring(id, to: status, &context)
     }
@@ -286,10 +287,12 @@ extension Ledger {
 
     // MARK: Steps
 
-    /// Begins a granted lease whose time has come and whose resource needs no call.
+    /// Begins a granted lease whose time has come and whose resource needs no call; or it waits, if who had it before
+    /// has still to hand it back.
     func begin(_ lease: inout Lease, at now: Timestamp) {
-        guard lease.handover == .automatic, lease.startsAt <= now, !isBlocked(lease) else { return }
-        hand(&lease, at: now)
+        guard lease.resource != nil, lease.startsAt <= now else { return }
+        lease.awaitingReturn = isBlocked(lease)
+        if lease.handover == .automatic, !lease.awaitingReturn { hand(&lease, at: now) }
     }
 
     func hand(_ lease: inout Lease, at now: Timestamp) {
@@ -301,8 +304,8 @@ extension Ledger {
 
     /// Whether what others still hold leaves too little for this lease to begin.
     func isBlocked(_ lease: Lease) -> Bool {
-        let capacity = resources[lease.resourceKey]?.capacity ?? 0
-        return (possessed[lease.resourceKey] ?? 0) + lease.quantity > capacity
+        guard let resource = resource(of: lease) else { return true }
+        return (possessed[.resource(resource.key)] ?? 0) + lease.quantity > resource.capacity
     }
 
     /// Ends a lease for good, and lets those who waited for its resource or for its end go on.
@@ -319,7 +322,7 @@ extension Ledger {
         // What ends by itself ended on time, however late the clock came round to it.
         let endsByItself = status == .completed && lease.handover == .automatic
         ended.endedAt = endsByItself ? min(context.now, lease.endsAt) : context.now
-        let waiting = lease.status.possesses ? waiting(for: lease.resourceKey, now: context.now) : []
+        let waiting = waiting(forEndOf: lease, now: context.now)
         let entity = save(type, ended, &context)
         resume(waiting, &context)
         settle(after: ended, &context)
@@ -334,40 +337,6 @@ extension Ledger {
         lease.updatedAt = context.now
         record(type, .lease(lease), &context)
         return .lease(lease)
-    }
-
-    /// More of a resource is there: the leases that waited for it may begin, in the order of their windows, as far
-    /// as it suffices.
-    mutating func resume(_ waiting: [Lease], _ context: inout Context) {
-        for var lease in waiting where !isBlocked(lease) {
-            lease.awaitingReturn = false
-            lease.readyAt = lease.startsAt <= context.now ? context.now : nil
-            if lease.handover == .automatic, lease.startsAt <= context.now {
-                hand(&lease, at: context.now)
-                _ = save(.sharingActivated, lease, &context)
-            } else {
-                _ = save(.sharingUpdated, lease, &context)
-            }
-        }
-    }
-
-    /// Granted leases of the resource that were told to wait, or whose start has passed while they cannot begin.
-    /// One that could begin and was only not fetched yet is not among them: its no-show clock runs.
-    func waiting(for key: Resource.Key, now: Timestamp) -> [Lease] {
-        (leasesOfResource[key] ?? []).compactMap { leases[$0] }
-            .filter {
-                $0.status == .granted
-                    && ($0.awaitingReturn || $0.startsAt < now && $0.endsAt > now && isBlocked($0))
-            }
-            .sorted { ($0.startsAt, $0.id) < ($1.startsAt, $1.id) }
-    }
-
-    /// Tells whoever is next that the resource is not back.
-    mutating func warnNext(for key: Resource.Key, _ context: inout Context) {
-        let next = (leasesOfResource[key] ?? []).compactMap { leases[$0] }
-            .filter { $0.status == .granted && !$0.awaitingReturn }
-            .min { ($0.startsAt, $0.id) < ($1.startsAt, $1.id) }
-        if let next, isBlocked(next) { wait(next, &context) }
     }
 }
 

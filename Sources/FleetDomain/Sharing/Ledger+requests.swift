@@ -177,6 +177,13 @@ extension Ledger {
         }
         let lifted = request.within(policy, startsAt: startsAt, now: now)
         var violations = offerViolations(of: request, resource, policy)
+        if resource.pooled {
+            violations.append(
+                Violation(
+                    code: .resourceUnavailable, concern: .resource, field: "resource.pooled",
+                    value: maySpare(resource, now: now) ? "false" : nil,
+                    sentence: "the resource is pooled: its owner does not lend it by name"))
+        }
         if let blocked = returnViolation(
             of: resource, quantity: request.quantity, lifted.start, claimed: claimed, now: now)
         {
@@ -185,12 +192,13 @@ extension Ledger {
         var window = Window(start: lifted.start, end: lifted.end + resource.buffer)
         var quantity = request.quantity
         let kept = keeping ?? kept(from: request, resource, in: federation, now: now)
-        let unpromised = resource.capacity - occupied(resource, over: window)
-        let free = unpromised - kept.quantity(of: resource.key, over: window)
+        let supply = Supply.resource(resource.key)
+        let unpromised = resource.capacity - occupied(supply, over: window)
+        let free = unpromised - kept.quantity(of: supply, over: window)
         if quantity > free {
             let clash = capacityViolation(
-                of: request, resource, free: free, isKept: quantity <= unpromised && kept.areKnown(of: resource.key),
-                keeping: kept[resource.key] ?? [],
+                of: request, resource, free: free, isKept: quantity <= unpromised && kept.areKnown(of: supply),
+                keeping: kept[supply] ?? [],
                 startsAt: startsAt, policy, now: now)
             violations.append(clash.violation)
             if clash.violation.field == "quantity", free > 0 { quantity = free }
@@ -203,15 +211,9 @@ extension Ledger {
 
     /// Whether the resource is on offer, as what the request takes it for.
     func offerViolations(
-        of request: SharingRequest, _ resource: Resource, _ policy: FederationPolicy, isNamed: Bool = true
+        of request: SharingRequest, _ resource: Resource, _ policy: FederationPolicy
     ) -> [Violation] {
         var violations: [Violation] = []
-        if isNamed, resource.pooled {
-            violations.append(
-                Violation(
-                    code: .resourceUnavailable, concern: .resource, field: "resource.pooled", value: "false",
-                    sentence: "the resource is pooled: its owner does not lend it by name"))
-        }
         if resource.status != .available {
             violations.append(
                 Violation(
@@ -234,19 +236,12 @@ extension Ledger {
     private func returnViolation(
         of resource: Resource, quantity: Int64, _ startsAt: Timestamp, claimed: Int64, now: Timestamp
     ) -> Violation? {
-        guard startsAt <= now, isHeldLate(resource.key),
-            (possessed[resource.key] ?? 0) - claimed + quantity > resource.capacity
+        let supply = Supply.resource(resource.key)
+        guard startsAt <= now, isHeldLate(supply), (possessed[supply] ?? 0) - claimed + quantity > resource.capacity
         else { return nil }
         return Violation(
             code: .unitNotReturned, concern: .resource, field: "starts_at", value: nil,
             sentence: "an earlier borrower has not returned the resource")
-    }
-
-    /// Whether somebody keeps the resource past a window, or while it is being revoked.
-    func isHeldLate(_ key: Resource.Key) -> Bool {
-        (leasesOfResource[key] ?? []).contains { id in
-            leases[id].map { [.overdue, .revoking, .preempting].contains($0.status) } ?? false
-        }
     }
 
     /// - Parameter isKept: whether it would fit but for those who wait.
@@ -267,7 +262,7 @@ extension Ledger {
         let next = gaps(
             of: resource, quantity: request.quantity, lifted.end.seconds(since: lifted.start),
             from: lifted.start < startsAt ? now : startsAt, policy, keeping: kept, now: now
-        ).windows.first.flatMap { $0.start <= now && isHeldLate(resource.key) ? nil : $0 }
+        ).windows.first.flatMap { $0.start <= now && isHeldLate(.resource(resource.key)) ? nil : $0 }
         let taken = isKept ? "kept for those who wait within their nominal" : "taken"
         let violation = Violation(
             code: isKept ? .queuedAhead : resource.isUnit ? .windowConflict : .capacityExceeded, concern: .resource,
@@ -275,20 +270,6 @@ extension Ledger {
             sentence: next.map { "the resource is \(taken) in this window, and free from \($0.start)" }
                 ?? "the resource is \(taken) in this window", limit: resource.capacity)
         return (violation, next?.start)
-    }
-
-    /// The most that is promised, or still cooling, at any instant of `window`. What cools only grows less, so it is
-    /// most with what is promised before each of its steps.
-    func occupied(_ resource: Resource, over window: Window) -> Int64 {
-        let calendar = calendars[resource.key] ?? Calendar()
-        var most = calendar.peak(over: window)
-        var cooling: Int64 = 0
-        for one in resource.cooling.sorted(by: { $0.until > $1.until }) where one.until > window.start {
-            cooling += one.quantity
-            let overlap = Window(start: window.start, end: min(one.until, window.end))
-            most = max(most, calendar.peak(over: overlap) + cooling)
-        }
-        return most
     }
 
     // MARK: 6. Consent
@@ -311,7 +292,8 @@ extension Ledger {
         _ isApproved: Bool, _ federation: Federation, _ context: inout Context
     ) -> Entity {
         let lease = promise(
-            request, of: resource, startsAt: startsAt, by: sides.target ? .target : .source, isApproved: isApproved,
+            request, of: Candidate(resource), startsAt: startsAt, by: sides.target ? .target : .source,
+            isApproved: isApproved,
             federation, &context)
         record(lease.eventOfItsBeginning, .lease(lease), &context)
         return .lease(lease)
@@ -319,14 +301,17 @@ extension Ledger {
 
     /// The lease that the request leads to: booked or begun, or held until it is approved.
     func promise(
-        _ request: SharingRequest, of resource: Resource, startsAt: Timestamp, by side: LeaseSide, isApproved: Bool,
+        _ request: SharingRequest, of candidate: Candidate, startsAt: Timestamp, by side: LeaseSide, isApproved: Bool,
         preemptions: Int64 = 0, _ federation: Federation, _ context: inout Context
     ) -> Lease {
         let policy = federation.policy
+        let resource = candidate.resource
+        let terms = candidate.supply.unitClass?.terms
         var lease = Lease(
             id: context.ids.next(at: context.now), federation: federation.id, source: request.source,
-            target: request.target, resourceType: resource.type, resource: resource.key.resource,
-            quantity: request.quantity, startsAt: startsAt, duration: request.duration,
+            target: request.target, resourceType: resource.type,
+            resource: terms == nil ? resource.key.resource : nil, terms: terms, quantity: request.quantity,
+            startsAt: startsAt, duration: request.duration,
             grantedAt: isApproved ? context.now : nil,
             activatedAt: nil, endedAt: nil,
             priority: request.priority, purpose: request.purpose, reason: request.reason,
@@ -334,12 +319,11 @@ extension Ledger {
             awaitingReturn: false, fencingToken: nil,
             handover: resource.handover, buffer: resource.buffer, isUnit: resource.isUnit,
             noShowAfter: policy.noShowAfter, acknowledgeWithin: policy.acknowledgeDeadline,
-            deadline: isApproved ? nil : context.now + policy.approvalTimeout, readyAt: nil, allocation: nil,
+            deadline: isApproved ? nil : context.now + policy.approvalTimeout,
+            bindsAt: terms == nil ? nil : startsAt - policy.bindLead, readyAt: nil, allocation: nil,
             wasApproved: isApproved, arrival: nil, preemptions: preemptions, version: 1, createdAt: context.now,
             updatedAt: context.now)
         if isApproved { begin(&lease, at: context.now) }
-        // Who had it before has still to hand it back.
-        lease.awaitingReturn = lease.status == .granted && startsAt <= context.now && isBlocked(lease)
         return lease
     }
 }

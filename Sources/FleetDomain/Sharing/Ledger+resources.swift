@@ -37,6 +37,7 @@ extension Ledger {
         let fleet = try ownedFleet(draft.key.fleet, context.principal, .fleetOperate)
         guard fleet.status == .active else { throw FleetError(.invalidTransition, "The fleet is retired.") }
         try requireNotRetired(draft.status)
+        try require(draft.capacity, mayBePooled: draft.pooled)
         let previous = resources[draft.key]
         guard previous == nil else {
             throw FleetError(.resourceExists, "The fleet has, or had, a resource with this id.")
@@ -48,6 +49,7 @@ extension Ledger {
             onLeaseLoss: draft.onLeaseLoss, status: draft.status, fencingToken: 0, cooling: [], version: 1,
             createdAt: context.now, updatedAt: context.now)
         record(.resourceRegistered, .resource(resource), &context)
+        resume(waiting(for: draft.key, now: context.now), &context)
         return .resource(resource)
     }
 
@@ -58,6 +60,7 @@ extension Ledger {
         var resource = try ownedResource(key, context.principal, .fleetOperate)
         guard resource.status != .retired else { throw FleetError(.invalidTransition, "The resource is retired.") }
         try requireNotRetired(patch.status)
+        let old = resource
         let waiting = waiting(for: key, now: context.now)
         context.actingFleet = key.fleet
         if let capacity = patch.capacity, capacity != resource.capacity {
@@ -71,11 +74,14 @@ extension Ledger {
         resource.pooled = patch.pooled ?? resource.pooled
         resource.onLeaseLoss = patch.onLeaseLoss ?? resource.onLeaseLoss
         resource.status = patch.status ?? resource.status
+        try require(resource.capacity, mayBePooled: resource.pooled)
         resource.version += 1
         resource.updatedAt = context.now
         record(.resourceUpdated, .resource(resource), &context)
-        // A larger pool may have room again for leases that waited for a return.
+        try settleClass(of: old, &context)
+        // A larger pool may have room again for leases that waited for a return, and a class another unit.
         resume(waiting, &context)
+        if resource.pooled { resume(self.waiting(for: key, now: context.now), &context) }
         return .resource(resources[key] ?? resource)
     }
 
@@ -100,6 +106,13 @@ extension Ledger {
         }
     }
 
+    /// Any unit of a class will do; what has a capacity is one resource as it is.
+    private func require(_ capacity: Int64, mayBePooled pooled: Bool) throws(FleetError) {
+        guard !pooled || capacity == 1 else {
+            throw FleetError.invalid("/pooled", "not_a_unit", "is for units; this has a capacity of \(capacity)")
+        }
+    }
+
     /// A unit and a pool fence differently, so leases must end before one becomes the other; a pool may not
     /// shrink below what it has promised.
     private func require(
@@ -110,30 +123,33 @@ extension Ledger {
             throw FleetError(
                 .resourceInUse, "\(live) leases are live: a unit becomes a pool, or a pool a unit, without.")
         }
-        let promised = calendars[resource.key]?.peak(over: Window(start: now, end: .distantFuture)) ?? 0
-        guard capacity >= max(promised, possessed[resource.key] ?? 0) else {
+        let supply = Supply.resource(resource.key)
+        let promised = occupied(supply, over: Window(start: now, end: .distantFuture))
+        guard capacity >= max(promised, possessed[supply] ?? 0) else {
             throw FleetError(.resourceInUse, "Up to \(promised) are promised at once; the capacity cannot be less.")
         }
     }
 
     /// Its live leases but those that wait: they hold nothing of it.
-    private func promised(of key: Resource.Key) -> [Lease.ID] {
-        (leasesOfResource[key] ?? []).filter { leases[$0]?.status != .queued }
+    func promised(of key: Resource.Key) -> [Lease.ID] {
+        (leasesOfSupply[.resource(key)] ?? []).filter { leases[$0]?.status != .queued }
     }
 
     package mutating func retire(_ key: Resource.Key, _ context: inout Context) throws(FleetError) -> Entity {
         var resource = try ownedResource(key, context.principal, .fleetOperate)
         guard resource.status != .retired else { throw FleetError.notFound(.resourceNotFound) }
-        let live = promised(of: key).count
+        let old = resource
+        let live = promised(of: key).filter { leases[$0]?.terms == nil || leases[$0]?.status != .granted }.count
         guard live == 0 else {
             throw FleetError(.resourceInUse, "\(live) leases of the resource are live; they end first.")
         }
-        drain += (leasesOfResource[key] ?? []).sorted()
+        drain += (leasesOfSupply[.resource(key)] ?? []).filter { leases[$0]?.status == .queued }.sorted()
         context.actingFleet = key.fleet
         resource.status = .retired
         resource.version += 1
         resource.updatedAt = context.now
         record(.resourceRetired, .resource(resource), &context)
+        try settleClass(of: old, &context)
         return .resource(resource)
     }
 }

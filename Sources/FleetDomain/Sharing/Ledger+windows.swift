@@ -12,9 +12,7 @@ extension Ledger {
     ) -> Nearest {
         let horizon = now + policy.bookingHorizon
         let until = horizon + duration + resource.buffer
-        // Nothing is looked for while anything cools: what is found is free, if not always the first.
-        let start = resource.cooling.reduce(start) { max($0, $1.until) }
-        var calendar = calendars[resource.key] ?? Calendar()
+        var calendar = calendars[.resource(resource.key)] ?? Calendar()
         for one in kept { calendar.add(one.quantity, over: one.window) }
         let room = Room(calendar: calendar, ceiling: resource.capacity - quantity)
         let found = ([room] + limits).windows(
@@ -33,6 +31,6 @@ extension Ledger {
         return gaps(
             of: resource, quantity: request.quantity, lifted.end.seconds(since: lifted.start), from: lifted.start,
             federation.policy, within: quotaRooms(of: request, type: resource.type, in: federation.id),
-            keeping: kept(from: request, resource, in: federation, now: now)[resource.key] ?? [], now: now)
+            keeping: kept(from: request, resource, in: federation, now: now)[.resource(resource.key)] ?? [], now: now)
     }
 }

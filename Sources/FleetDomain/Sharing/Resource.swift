@@ -50,7 +50,10 @@ package struct Resource: Sendable, Equatable {
 
     /// Whether the two are offered alike.
     func offers(like other: Resource) -> Bool {
-        status == other.status && capacity == other.capacity && type == other.type && attributes == other.attributes
+        status == other.status && capacity == other.capacity && type == other.type
+            && attributes == other.attributes && pooled == other.pooled
+            && (!pooled
+                || buffer == other.buffer && handover == other.handover && interruptible == other.interruptible)
     }
 }
 

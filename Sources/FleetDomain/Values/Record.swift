@@ -126,6 +126,10 @@ package struct RecordReader {
         try take { $0.asText.flatMap(Name<Entity>.init) }
     }
 
+    package mutating func optionalName<Entity>() throws(RecordError) -> Name<Entity>? {
+        try takeOptional { $0.asText.flatMap(Name<Entity>.init) }
+    }
+
     package mutating func choice<Choice: RawRepresentable<String>>() throws(RecordError) -> Choice {
         try take { $0.asText.flatMap(Choice.init(rawValue:)) }
     }
@@ -164,6 +168,7 @@ extension FieldValue {
     package static func id<Entity>(_ value: ID<Entity>) -> FieldValue { .id(value.raw) }
     package static func id<Entity>(_ value: ID<Entity>?) -> FieldValue { value.map { .id($0.raw) } ?? .null }
     package static func name<Entity>(_ value: Name<Entity>) -> FieldValue { .text(value.description) }
+    package static func name<Entity>(_ value: Name<Entity>?) -> FieldValue { .text(value?.description) }
     package static func choice(_ value: (some RawRepresentable<String>)?) -> FieldValue { .text(value?.rawValue) }
 }
 

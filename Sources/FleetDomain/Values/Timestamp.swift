@@ -7,6 +7,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     package static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
 
     /// The last instant that the text form can write: the end of the year 9999.
+    package static let distantPast = Timestamp(milliseconds: 0)
     package static let distantFuture = Timestamp(milliseconds: 253_402_300_799_999)
 
     package static func + (time: Timestamp, seconds: Seconds) -> Timestamp {

@@ -12,7 +12,9 @@ enum ResourceRoutes {
         Schema.Field("buffer_seconds", .integer(0...604_800), "Stays occupied after each lease."),
         Schema.Field("handover", .choice(Handover.self)),
         Schema.Field("interruptible", .boolean),
-        Schema.Field("pooled", .boolean, "Not lent by name."),
+        Schema.Field(
+            "pooled", .boolean,
+            "A unit that any like it may stand for: not lent by name, bound to a lease shortly before it begins."),
         Schema.Field("on_lease_loss", .choice(LeaseLossRule.self)),
         Schema.Field("status", .choice(["available", "maintenance"])),
     ]

@@ -5,20 +5,23 @@ extension Migration {
 
     /// Whether another promise of the same unit reaches into the new row's window. Promises of a unit do not
     /// overlap, so the one before and the one after are enough to look at.
-    static func overlap(of holding: String) -> String {
+    static func overlap(of holding: String) -> String { overlap(where: "status IN \(live) AND status IN \(holding)") }
+
+    /// - Parameter condition: which rows hold their window; it says `live` in the words of the index.
+    static func overlap(where condition: String) -> String {
         """
         SELECT RAISE(ABORT, 'resource_sharing_overlap') WHERE EXISTS (
             SELECT 1 FROM (
                 SELECT ends_at + buffer_seconds * 1000 AS until FROM resource_sharing
                 WHERE source_fleet_id = NEW.source_fleet_id AND resource_id = NEW.resource_id
-                    AND status IN \(live) AND status IN \(holding)
+                    AND \(condition)
                     AND starts_at <= NEW.starts_at AND sharing_id <> NEW.sharing_id
                 ORDER BY starts_at DESC LIMIT 1
             ) WHERE until > NEW.starts_at
         ) OR EXISTS (
             SELECT 1 FROM resource_sharing
             WHERE source_fleet_id = NEW.source_fleet_id AND resource_id = NEW.resource_id
-                AND status IN \(live) AND status IN \(holding)
+                AND \(condition)
                 AND starts_at > NEW.starts_at AND starts_at < NEW.ends_at + NEW.buffer_seconds * 1000
                 AND sharing_id <> NEW.sharing_id
         );

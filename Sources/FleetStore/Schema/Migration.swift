@@ -12,6 +12,7 @@ package struct Migration: Sendable {
                 Migration(version: 2, name: "privilege", statements: sqlitePrivilege),
                 Migration(version: 3, name: "allocation", statements: sqliteAllocation),
                 Migration(version: 4, name: "queue", statements: sqliteQueue + sqliteMetrics),
+                Migration(version: 5, name: "binding", statements: sqliteBinding),
             ]
         // The steps for PostgreSQL come with its backend; until then no database of that dialect is opened.
         case .postgres: []

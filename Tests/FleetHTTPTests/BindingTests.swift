@@ -1,0 +1,264 @@
+import FleetDomain
+import FleetHTTP
+import FleetJSON
+import FleetTestSupport
+import Testing
+
+/// Pooled units are promised as a class: which of them a lease gets is decided shortly before it begins.
+@Suite("Late binding", .timeLimit(.minutes(1)))
+struct BindingTests {
+    private static let policy = #"{"bind_lead_seconds":600}"#
+
+    private func run(
+        _ units: [String], _ terms: JSONObject = [:], _ story: @Sendable (SharingStage) async throws -> Void
+    )
+        async throws
+    {
+        try await SharingStage.run(level: "none", policy: Self.policy) { stage in
+            for unit in units { try await stage.pool(unit, terms) }
+            try await story(stage)
+        }
+    }
+
+    @Test("A lease of a pooled type names no unit until the lead time before its start")
+    func bindsAtLeadTime() async throws {
+        try await run(["u1", "u2"]) { stage in
+            let lease = try await stage.book(startsIn: 3600)
+            let unbound = try await stage.read(lease, as: .borrower)
+            #expect(unbound["resource_id"] == .null && unbound.text("status") == "granted", "\(unbound.body)")
+            #expect(unbound.text("binds_at") == (VirtualClock.start + 3000).description)
+            await stage.service.advance(by: 2999)
+            #expect(try await stage.read(lease)["resource_id"] == .null)
+            await stage.service.advance(by: 1)
+            let bound = try await stage.read(lease, as: .borrower)
+            #expect(bound.text("resource_id") == "u1" && bound.text("status") == "granted" && bound["binds_at"] == nil)
+            #expect(bound["fencing_token"] == nil)
+            await stage.service.advance(by: 600)
+            #expect(try await stage.status(lease) == "active")
+            #expect(try await stage.types(of: lease) == ["sharing.granted", "sharing.bound", "sharing.activated"])
+        }
+    }
+
+    @Test("What begins at once is bound and handed over at once")
+    func atOnce() async throws {
+        try await run(["u1"]) { stage in
+            let lease = try await stage.book(startsIn: 0)
+            let begun = try await stage.read(lease, as: .borrower)
+            #expect(begun.text("resource_id") == "u1" && begun.text("status") == "active", "\(begun.body)")
+            #expect(begun["fencing_token"] != nil)
+        }
+    }
+
+    @Test("Bookings that no fixed choice of units could hold are all given a unit")
+    func interleaved() async throws {
+        // By name, first come first served, the long one would have found each unit taken for a part of it.
+        try await run(["u1", "u2"]) { stage in
+            let first = try await stage.book(startsIn: 1000, lasting: 1000)
+            let second = try await stage.book(startsIn: 3000, lasting: 1000)
+            let third = try await stage.book(startsIn: 2000, lasting: 1000)
+            let long = try await stage.book(startsIn: 1000, lasting: 3000)
+            let refused = try await stage.allocate(["quantity": 1, "earliest": stage.at(1500), "duration": 600])
+            refused.expect(409, code: "window_conflict")
+            #expect(refused.changes.map(\.field) == ["latest"])
+            #expect(refused.changes.map(\.value) == [(VirtualClock.start + 4000).description])
+            await stage.service.advance(by: 1000)
+            #expect(try await stage.units([first, long]) == ["u1", "u2"])
+            await stage.service.advance(by: 1000)
+            #expect(try await stage.units([third, long]) == ["u1", "u2"])
+            await stage.service.advance(by: 1000)
+            #expect(try await stage.units([second, long]) == ["u1", "u2"])
+            #expect(try await stage.count("active") == 2)
+        }
+    }
+
+    @Test("A quantity is as many leases, each with a unit and a token of its own")
+    func several() async throws {
+        try await run(["u1", "u2", "u3"]) { stage in
+            let made = try await stage.allocate(["quantity": 3])
+            made.expect(201, "granted")
+            #expect(made.rows("leases").map { $0.text("resource_id") } == ["u1", "u2", "u3"])
+            #expect(made.rows("leases").allSatisfy { $0["quantity"] == 1 && $0["fencing_token"] != nil })
+            try await stage.allocate(["quantity": 1]).expect(409, code: "window_conflict")
+        }
+    }
+
+    @Test("Units of other attributes, buffer or handover are other classes")
+    func classes() async throws {
+        try await run(["u1"], ["attributes": ["seats": 4]]) { stage in
+            try await stage.pool("u2", ["attributes": ["seats": 9]])
+            let lease = try await stage.book(startsIn: 3600, ["attributes": ["seats": ["min": 6]]])
+            try await stage.allocate(["quantity": 1, "earliest": stage.at(3600), "attributes": ["seats": ["min": 6]]])
+                .expect(409, code: "window_conflict")
+            await stage.service.advance(by: 3600)
+            #expect(try await stage.units([lease]) == ["u2"])
+        }
+    }
+
+    @Test("When the unit is not back, another takes its place; without one the lease waits for the first that is")
+    func notBack() async throws {
+        try await run(["u1", "u2"], ["handover": "confirmed"]) { stage in
+            let late = try await stage.book(startsIn: 0, lasting: 1000)
+            try await stage.step("activate", late, as: .borrower).expect(200, "active")
+            let next = try await stage.book(startsIn: 1000, lasting: 1000)
+            await stage.service.advance(by: 400)
+            // Its class has another unit, which is there.
+            #expect(try await stage.units([next]) == ["u2"])
+            let other = try await stage.book(startsIn: 600, lasting: 2000)
+            #expect(try await stage.units([other]) == ["u1"])
+            await stage.service.advance(by: 600)
+            #expect(try await stage.status(late) == "overdue")
+            let waits = try await stage.read(other, as: .borrower)
+            #expect(waits.text("status_reason") == "unit_not_returned", "\(waits.body)")
+            try await stage.step("activate", next, as: .borrower).expect(200, "active")
+            // The other unit comes back first.
+            try await stage.step("return", next, as: .borrower).expect(200, "completed")
+            let moved = try await stage.read(other, as: .borrower)
+            #expect(moved.text("resource_id") == "u2" && moved["status_reason"] == nil, "\(moved.body)")
+            try await stage.step("activate", other, as: .borrower).expect(200, "active")
+        }
+    }
+
+    @Test("Extending what is in use moves what was bound to its unit, and is refused where the class is used up")
+    func extended() async throws {
+        try await run(["u1", "u2"]) { stage in
+            let long = try await stage.book(startsIn: 0, lasting: 1000)
+            let next = try await stage.book(startsIn: 1000, lasting: 1000)
+            await stage.service.advance(by: 500)
+            let before = try await stage.units([next])
+            // Whichever it was bound to: the one that goes on keeps its own.
+            #expect(try await stage.put(long, ["duration": 2000], as: .borrower).status == 200)
+            await stage.service.advance(by: 500)
+            #expect(try await stage.units([long, next]) == ["u1", "u2"], "\(before)")
+            try await stage.put(long, ["duration": 3000], as: .borrower).expect(200, "active")
+            _ = try await stage.book(startsIn: 1500, lasting: 1000)
+            _ = try await stage.book(startsIn: 2200, lasting: 1000)
+            let refused = try await stage.put(long, ["duration": 4000], as: .borrower)
+            refused.expect(409, code: "window_conflict")
+            #expect(refused.changes.map(\.field) == ["duration"] && refused.changes.map(\.value) == ["3200"])
+        }
+    }
+
+    @Test("A unit leaves its class only as far as the class can spare it, and what was bound to it is moved")
+    func leaving() async throws {
+        try await run(["u1", "u2"]) { stage in
+            let lease = try await stage.book(startsIn: 500)
+            #expect(try await stage.units([lease]) == ["u1"])
+            #expect(try await stage.patch("u1", ["status": "maintenance"]) == 200)
+            #expect(try await stage.units([lease]) == ["u2"])
+            #expect(try await stage.patch("u1", ["status": "available"]) == 200)
+            #expect(try await stage.patch("u2", ["pooled": .bool(false)]) == 200)
+            #expect(try await stage.units([lease]) == ["u1"])
+            // Nothing would be left for what is promised.
+            for change in [["pooled": .bool(false)], ["buffer_seconds": 60], ["attributes": ["n": 1]]] as [JSONObject] {
+                #expect(try await stage.patch("u1", change) == 409, "\(change)")
+            }
+            let retired = try await stage.send("DELETE", "/fleets/owner/resources/u1", as: .owner)
+            retired.expect(409, code: "resource_in_use")
+            _ = try await stage.lease("u2", is: "active")
+            #expect(try await stage.patch("u2", ["pooled": .bool(true)]) == 409)
+            await stage.service.advance(by: 500)
+            #expect(try await stage.status(lease) == "active")
+            #expect(try await stage.patch("u1", ["pooled": .bool(false)]) == 409)
+        }
+    }
+
+    @Test("Only units are pooled")
+    func pools() async throws {
+        try await run([]) { stage in
+            let draft: JSONObject = [
+                "resource_id": "vans", "resource_type": "vehicle", "capacity": 3, "pooled": .bool(true),
+            ]
+            let refused = try await stage.send("POST", "/fleets/owner/resources", draft, as: .owner)
+            refused.expectProblem(422, "validation_failed", "a pool that is pooled")
+            #expect(refused.body.contains("/pooled") && refused.body.contains("not_a_unit"), "\(refused.body)")
+            try await stage.register("vans", ["capacity": 3])
+            #expect(try await stage.patch("vans", ["pooled": .bool(true)]) == 422)
+        }
+    }
+
+    @Test("Two federations share the units of a class, and no more than there are")
+    func acrossFederations() async throws {
+        try await run(["u1", "u2"]) { stage in
+            let other = try await stage.service.found([("owner", "none"), ("borrower", "none")])
+            let there: JSONObject = ["federation_id": .string(other), "quantity": 1, "earliest": stage.at(3600)]
+            try await stage.allocate(there).expect(201, "granted")
+            _ = try await stage.book(startsIn: 3600)
+            try await stage.allocate(there).expect(409, code: "window_conflict")
+        }
+    }
+
+    @Test("A stronger request takes a pooled unit away, and gets the one that is handed back")
+    func preempted() async throws {
+        let policy = #"{"preemption":true,"minimum_tenure_seconds":1}"#
+        try await SharingStage.run(level: "none", policy: policy) { stage in
+            try await stage.pool("u1")
+            for fleet in ["rival", "borrower"] { _ = try await stage.setQuota(fleet, ["nominal": 0]) }
+            let weak = try await stage.allocate(["quantity": 1, "priority": "low"], as: .rival).rows("leases")[0]
+            await stage.service.advance(by: 10)
+            let strong = try await stage.allocate(["quantity": 1, "priority": "high"])
+            strong.expect(201, "granted")
+            let claim = strong.rows("leases")[0]
+            #expect(claim.text("resource_id") == "u1" && claim.text("status_reason") == "unit_not_returned")
+            try await stage.step("acknowledge", weak.text("sharing_id"), as: .rival).expect(200, "preempted")
+            #expect(try await stage.status(claim.text("sharing_id")) == "active")
+        }
+    }
+
+    @Test("Who waits for a type gets a unit of the class when one is handed back early")
+    func queued() async throws {
+        try await run(["u1"]) { stage in
+            let first = try await stage.book(startsIn: 0)
+            let waiting = try await stage.allocate(["quantity": 1, "duration": 60, "queue": .bool(true)], as: .rival)
+            waiting.expect(201, "queued")
+            let estimate = waiting["queue"]?.objectValue?["estimated_start"]
+            #expect(estimate == .string((VirtualClock.start + 3600).description), "\(waiting.body)")
+            try await stage.step("return", first, as: .borrower).expect(200, "completed")
+            let served = try await stage.send("GET", "/allocations/\(waiting.text("allocation_id"))", as: .rival)
+            #expect(served.rows("leases").map { $0.text("resource_id") } == ["u1"], "\(served.body)")
+        }
+    }
+
+    @Test("Where an owner approves each lease, a unit is bound when it has")
+    func approved() async throws {
+        try await SharingStage.run(level: "medium", policy: Self.policy) { stage in
+            try await stage.pool("u1")
+            let made = try await stage.allocate(["quantity": 1])
+            made.expect(201, "pending")
+            let lease = made.rows("leases")[0].text("sharing_id")
+            #expect(try await stage.read(lease)["resource_id"] == .null)
+            try await stage.step("approve", lease, as: .owner).expect(200, "active")
+            #expect(try await stage.read(lease, as: .borrower).text("resource_id") == "u1")
+        }
+    }
+}
+
+extension SharingStage {
+    /// Registers a pooled unit of the owner.
+    fileprivate func pool(_ unit: String, _ terms: JSONObject = [:]) async throws {
+        var terms = terms
+        terms["pooled"] = .bool(true)
+        try await register(unit, terms)
+    }
+
+    /// A lease of one pooled vehicle.
+    fileprivate func book(
+        startsIn delay: Seconds, lasting duration: Seconds = 3600, _ more: JSONObject = [:]
+    ) async throws -> String {
+        var body: JSONObject = ["quantity": 1, "earliest": at(delay), "duration": .integer(duration)]
+        for field in more.members { body[field.key] = field.value }
+        let made = try await allocate(body)
+        made.expect(201, "granted")
+        return try #require(made.rows("leases").first).text("sharing_id")
+    }
+
+    /// The units that the leases are bound to, in order of their ids.
+    fileprivate func units(_ leases: [String]) async throws -> [String] {
+        var units: [String] = []
+        for lease in leases { units.append(try await read(lease)["resource_id"]?.stringValue ?? "none") }
+        return units.sorted()
+    }
+
+    fileprivate func patch(_ unit: String, _ change: JSONObject) async throws -> Int {
+        try await send("PATCH", "/fleets/owner/resources/\(unit)", change, as: .owner).status
+    }
+}
