@@ -64,7 +64,8 @@ struct Invariants {
                 resource.fencingToken >= before.resources[key]?.fencingToken ?? 0, "invariant 4, a token of \(key) fell"
             )
         }
-        for (id, lease) in after.leases {
+        for lease in after.leases.values {
+            let id = lease.id
             guard let earlier = before.leases[id]?.fencingToken else { continue }
             place.expect((lease.fencingToken ?? 0) >= earlier, "invariant 4, the token of \(id) fell")
         }
@@ -75,7 +76,8 @@ struct Invariants {
         let rank: [LeaseStatus: Int] = [
             .queued: -1, .pending: 0, .granted: 1, .active: 2, .overdue: 3, .revoking: 4, .preempting: 4,
         ]
-        for (id, lease) in after.leases {
+        for lease in after.leases.values {
+            let id = lease.id
             guard let earlier = before.leases[id] else { continue }
             place.expect((rank[lease.status] ?? 9) >= (rank[earlier.status] ?? 9), "invariant 6, \(id) went back")
             place.expect(lease.version >= earlier.version, "invariant 6, the version of \(id) fell")

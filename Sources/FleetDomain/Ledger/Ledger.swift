@@ -12,7 +12,7 @@ package struct Ledger: Sendable {
     /// Those in force.
     package internal(set) var quotas: [Quota.Key: Quota] = [:]
     /// Live leases only; a final one is in the database and can no longer matter to a decision.
-    package internal(set) var leases: [Lease.ID: Lease] = [:]
+    package internal(set) var leases = LeaseTable()
     /// Those that are not over.
     package internal(set) var allocations: [Allocation.ID: Allocation] = [:]
     package internal(set) var keys: [APIKey.ID: APIKey] = [:]
