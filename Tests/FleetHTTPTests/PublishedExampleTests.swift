@@ -30,6 +30,38 @@ struct PublishedExampleTests {
     }
 
     @Test(
+        "Share of borrowing (Kueue, fair sharing): 1 of 10 cpu and 2 of 10 gpu are 0.2, by gpu; with a weight of 0 infinite",
+        arguments: [(1, 1, true), (2, 1, nil), (3, 1, false), (3, 0, true)] as [(Int64, Int64, Bool?)])
+    func kueueShare(borrowedByRival: Int64, weight: Int64, isRivalAhead: Bool?) async throws {
+        for isRivalFirst in [true, false] {
+            try await SharingStage.run(level: "none") { stage in
+                for (fleet, cpu, gpu) in [("owner", 8, 5), ("borrower", 2, 5), ("rival", 0, 0)]
+                    as [(String, Int64, Int64)]
+                {
+                    for (type, nominal) in [("cpu", cpu), ("gpu", gpu)] {
+                        try await stage.entitle(fleet, type, nominal, weight: fleet == "borrower" ? weight : 1)
+                    }
+                }
+                try await stage.use("cpu", 3, by: .borrower)
+                try await stage.use("gpu", 7, by: .borrower)
+                try await stage.use("cpu", borrowedByRival, by: .rival)
+                try await stage.use("cpu", 7 - borrowedByRival, by: .owner)
+                var waiting = ""
+                for side in isRivalFirst ? [.rival, .borrower] : [.borrower, .rival] as [SharingStage.Side] {
+                    let body: JSONObject = ["resource_type": "cpu", "quantity": 1, "queue": .bool(true)]
+                    let queued = try await stage.allocate(body, as: side)
+                    queued.expect(201, "queued")
+                    if side == .rival { waiting = queued.text("allocation_id") }
+                }
+                let queued = try await stage.send("GET", "/allocations/\(waiting)", as: .rival)
+                let place = queued["queue"]?.objectValue?["position"]
+                // Of equal shares, who came first is ahead.
+                #expect(place == .integer(isRivalAhead ?? isRivalFirst ? 1 : 2), "\(queued.body)")
+            }
+        }
+    }
+
+    @Test(
         "Two-phase holds (TigerBeetle): of 100 with 70 used a hold of 50 is refused, and what is given up is there again"
     )
     func tigerBeetleHolds() async throws {
@@ -80,6 +112,23 @@ struct PublishedExampleTests {
 }
 
 extension SharingStage {
+    /// Sets what is the fleet's own of a type, and offers so much of it.
+    fileprivate func entitle(_ fleet: String, _ type: String, _ nominal: Int64, weight: Int64) async throws {
+        let quota: JSONObject = ["nominal": .integer(nominal), "weight": .integer(weight)]
+        let set = try await send("PUT", "\(quotas)/\(fleet)/\(type)", quota, as: .coordinator)
+        #expect(set.status == 201)
+        guard nominal > 0 else { return }
+        let draft: JSONObject = [
+            "resource_id": .string("all-\(type)"), "resource_type": .string(type), "capacity": .integer(nominal),
+        ]
+        _ = try await service.ok("POST", "/fleets/\(fleet)/resources", JSON.object(draft).text)
+    }
+
+    fileprivate func use(_ type: String, _ quantity: Int64, by side: Side) async throws {
+        try await allocate(["resource_type": .string(type), "quantity": .integer(quantity)], as: side)
+            .expect(201, "granted")
+    }
+
     /// Offers a pool of the type `vehicle`; of capacity 1, a unit.
     fileprivate func pool(of side: Side, _ capacity: Int64, _ terms: JSONObject = [:]) async throws {
         var draft: JSONObject = ["resource_id": "pool", "resource_type": "vehicle", "capacity": .integer(capacity)]
