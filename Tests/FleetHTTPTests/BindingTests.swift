@@ -49,25 +49,25 @@ struct BindingTests {
         }
     }
 
-    @Test("Bookings that no fixed choice of units could hold are all given a unit")
+    @Test("Bookings that would not fit if each got its unit when it was made are all given one")
     func interleaved() async throws {
-        // By name, first come first served, the long one would have found each unit taken for a part of it.
         try await run(["u1", "u2"]) { stage in
             let first = try await stage.book(startsIn: 1000, lasting: 1000)
-            let second = try await stage.book(startsIn: 3000, lasting: 1000)
+            let second = try await stage.book(startsIn: 1500, lasting: 1000)
+            // The first unit that is free for it, and so neither is free from 2000 to 3000.
+            let fourth = try await stage.book(startsIn: 2500, lasting: 1000)
             let third = try await stage.book(startsIn: 2000, lasting: 1000)
-            let long = try await stage.book(startsIn: 1000, lasting: 3000)
             let refused = try await stage.allocate(["quantity": 1, "earliest": stage.at(1500), "duration": 600])
             refused.expect(409, code: "window_conflict")
             #expect(refused.changes.map(\.field) == ["latest"])
-            #expect(refused.changes.map(\.value) == [(VirtualClock.start + 4000).description])
-            await stage.service.advance(by: 1000)
-            #expect(try await stage.units([first, long]) == ["u1", "u2"])
-            await stage.service.advance(by: 1000)
-            #expect(try await stage.units([third, long]) == ["u1", "u2"])
-            await stage.service.advance(by: 1000)
-            #expect(try await stage.units([second, long]) == ["u1", "u2"])
-            #expect(try await stage.count("active") == 2)
+            #expect(refused.changes.map(\.value) == [(VirtualClock.start + 3000).description])
+            for (seconds, pair) in [(1500, [first, second]), (500, [second, third]), (500, [third, fourth])]
+                as [(Seconds, [String])]
+            {
+                await stage.service.advance(by: seconds)
+                #expect(try await stage.units(pair) == ["u1", "u2"])
+                #expect(try await stage.count("active") == 2)
+            }
         }
     }
 
@@ -79,6 +79,16 @@ struct BindingTests {
             #expect(made.rows("leases").map { $0.text("resource_id") } == ["u1", "u2", "u3"])
             #expect(made.rows("leases").allSatisfy { $0["quantity"] == 1 && $0["fencing_token"] != nil })
             try await stage.allocate(["quantity": 1]).expect(409, code: "window_conflict")
+        }
+    }
+
+    @Test("4 and 4.0 are the same attribute")
+    func numbers() async throws {
+        try await run(["u1"], ["attributes": ["seats": 4]]) { stage in
+            try await stage.pool("u2", ["attributes": ["seats": .double(4.0)]])
+            for start in [100, 150, 250, 200] as [Seconds] {
+                _ = try await stage.book(startsIn: start, lasting: start == 200 ? 150 : 100)
+            }
         }
     }
 
@@ -176,6 +186,121 @@ struct BindingTests {
         }
     }
 
+    @Test("What is not back and what was granted and not fetched yet are taken together: nothing else is given at once")
+    func lateAndGranted() async throws {
+        try await run(["u1", "u2"], ["handover": "confirmed"]) { stage in
+            let late = try await stage.overdue(after: 600)
+            let granted = try await stage.book(startsIn: 0)
+            #expect(try await stage.units([late, granted]) == ["u1", "u2"])
+            let refused = try await stage.allocate(["quantity": 1])
+            refused.expect(409, code: "unit_not_returned")
+        }
+    }
+
+    @Test("Who booked first keeps its unit: a later booking is what waits for a unit that is not back")
+    func keepsItsUnit() async throws {
+        try await run(["u1", "u2"], ["handover": "confirmed"]) { stage in
+            _ = try await stage.overdue(after: 600)
+            let first = try await stage.book(startsIn: 400)
+            #expect(try await stage.units([first]) == ["u2"])
+            let second = try await stage.book(startsIn: 300)
+            #expect(try await stage.units([second]) == ["u1"])
+            #expect(try await stage.units([first]) == ["u2"])
+            #expect(try await stage.read(second).text("status_reason") == "unit_not_returned")
+        }
+    }
+
+    @Test("An extension leaves nobody with a unit that is not back")
+    func extendedBesideLate() async throws {
+        try await run(["u1", "u2"], ["handover": "confirmed"]) { stage in
+            let late = try await stage.book(startsIn: 0, lasting: 600)
+            let runs = try await stage.book(startsIn: 0, lasting: 1200)
+            for lease in [late, runs] { try await stage.step("activate", lease, as: .borrower).expect(200, "active") }
+            _ = try await stage.book(startsIn: 1200, lasting: 600)
+            await stage.service.advance(by: 700)
+            #expect(try await stage.status(late) == "overdue")
+            let refused = try await stage.put(runs, ["duration": 1800], as: .borrower)
+            refused.expect(409, code: "window_conflict")
+            try await stage.step("return", late, as: .borrower).expect(200, "completed")
+            try await stage.put(runs, ["duration": 1800], as: .borrower).expect(200, "active")
+        }
+    }
+
+    @Test("Who waits for a unit gets another of its class once that has cooled, before who comes later")
+    func cooled() async throws {
+        try await run(["u1", "u2"], ["handover": "confirmed", "buffer_seconds": 300]) { stage in
+            let both = [
+                try await stage.book(startsIn: 0, lasting: 600), try await stage.book(startsIn: 0, lasting: 600),
+            ]
+            for lease in both { try await stage.step("activate", lease, as: .borrower).expect(200, "active") }
+            let next = try await stage.book(startsIn: 1000)
+            await stage.service.advance(by: 1000)
+            #expect(try await stage.read(next).text("status_reason") == "unit_not_returned")
+            let other = both[try await stage.units([both[0]]) == (try await stage.units([next])) ? 1 : 0]
+            try await stage.step("return", other, as: .borrower).expect(200, "completed")
+            #expect(try await stage.read(next).text("status_reason") == "unit_not_returned")
+            await stage.service.advance(by: 300)
+            let moved = try await stage.read(next)
+            #expect(moved["status_reason"] == nil && moved.text("status") == "granted", "\(moved.body)")
+            try await stage.allocate(["quantity": 1]).expect(409, code: "unit_not_returned")
+            // Its time to fetch it begins only now.
+            await stage.service.advance(by: 800)
+            try await stage.step("activate", next, as: .borrower).expect(200, "active")
+        }
+    }
+
+    @Test("What is taken away for a claimant is its own, though another unit is not back either")
+    func claimed() async throws {
+        let policy = #"{"preemption":true,"minimum_tenure_seconds":1}"#
+        try await SharingStage.run(level: "none", policy: policy) { stage in
+            for unit in ["u1", "u2"] { try await stage.pool(unit, ["handover": "confirmed", "buffer_seconds": 60]) }
+            for fleet in ["rival", "borrower"] { _ = try await stage.setQuota(fleet, ["nominal": 0]) }
+            _ = try await stage.overdue(after: 600)
+            await stage.service.advance(by: 60)
+            let weak = try await stage.allocate(["quantity": 1, "priority": "low"], as: .rival).rows("leases")[0]
+            let victim = weak.text("sharing_id")
+            #expect(weak.text("resource_id") == "u2")
+            try await stage.step("activate", victim, as: .rival).expect(200, "active")
+            await stage.service.advance(by: 10)
+            let claim = try await stage.allocate(["quantity": 1, "priority": "high"]).rows("leases")[0]
+            #expect(claim.text("resource_id") == "u2" && claim.text("status_reason") == "unit_not_returned")
+            try await stage.step("acknowledge", victim, as: .rival).expect(200, "preempted")
+            try await stage.step("activate", claim.text("sharing_id"), as: .borrower).expect(200, "active")
+        }
+    }
+
+    @Test("A unit in maintenance takes nothing from the others, and what was bound to it finds room among them")
+    func maintenance() async throws {
+        try await run(["u1", "u2", "u3"]) { stage in
+            let runs = try await stage.book(startsIn: 0, lasting: 7200)
+            #expect(try await stage.patch("u1", ["status": "maintenance"]) == 200)
+            let longer = try await stage.put(runs, ["duration": 7300], as: .borrower)
+            longer.expect(409, code: "resource_unavailable")
+            #expect(longer.changes.map(\.field) == ["resource.status"], "\(longer.body)")
+            try await stage.allocate(["quantity": 2, "duration": 60]).expect(201, "granted")
+            await stage.service.advance(by: 60)
+            // Two after the other on one of them, and one beside them.
+            let first = try await stage.book(startsIn: 100, lasting: 100)
+            let beside = try await stage.book(startsIn: 100, lasting: 200)
+            let second = try await stage.book(startsIn: 200, lasting: 100)
+            #expect(try await stage.units([first, beside, second]).allSatisfy { $0 == "u2" || $0 == "u3" })
+            let later = try await stage.book(startsIn: 10_000)
+            #expect(try await stage.put(later, ["duration": 3700], as: .borrower).status == 200)
+        }
+    }
+
+    @Test("An explanation counts the units of a class one by one")
+    func explained() async throws {
+        try await run(["u1", "u2", "u3"]) { stage in
+            _ = try await stage.book(startsIn: 0)
+            _ = try await stage.book(startsIn: 0)
+            let refused = try await stage.allocate(["quantity": 2])
+            refused.expect(409, code: "window_conflict")
+            #expect(refused.explanation["considered"] == 3, "\(refused.body)")
+            #expect(refused.explanation["rejected"] == ["window_conflict": 2])
+        }
+    }
+
     @Test("Two federations share the units of a class, and no more than there are")
     func acrossFederations() async throws {
         try await run(["u1", "u2"]) { stage in
@@ -218,6 +343,38 @@ struct BindingTests {
         }
     }
 
+    @Test("Where the units of a lender are not shown, asking for one by name tells nothing of them")
+    func hidden() async throws {
+        try await SharingStage.run(level: "medium") { stage in
+            try await stage.pool("u1")
+            try await stage.pool("u2")
+            let made = try await stage.allocate(["quantity": 1], as: .rival).rows("leases")[0].text("sharing_id")
+            try await stage.step("approve", made, as: .owner).expect(200, "active")
+            let answers = [
+                try await stage.ask("u1"), try await stage.ask("u2"), try await stage.ask("none"),
+            ].map { $0.body.replacing(#/"(instance|request_id|trace_id)":"[^"]*"/#, with: "") }
+            #expect(Set(answers).count == 1, "\(answers)")
+        }
+    }
+
+    @Test("A lease that could begin keeps its unit when one that began earlier is approved")
+    func approvedLater() async throws {
+        try await run(["u1", "u2"], ["handover": "confirmed"]) { stage in
+            let rival = "/federations/\(stage.federation)/members/rival"
+            #expect(try await stage.send("PATCH", rival, ["isolation_level": "medium"], as: .rival).status == 200)
+            _ = try await stage.overdue(after: 600)
+            let pending = try await stage.allocate(["quantity": 1, "earliest": stage.at(10)], as: .rival)
+            pending.expect(201, "pending")
+            let granted = try await stage.book(startsIn: 5)
+            await stage.service.advance(by: 20)
+            #expect(try await stage.units([granted]) == ["u2"])
+            let lease = pending.rows("leases")[0].text("sharing_id")
+            try await stage.step("approve", lease, as: .owner).expect(200, "granted")
+            #expect(try await stage.units([granted]) == ["u2"])
+            try await stage.step("activate", granted, as: .borrower).expect(200, "active")
+        }
+    }
+
     @Test("Where an owner approves each lease, a unit is bound when it has")
     func approved() async throws {
         try await SharingStage.run(level: "medium", policy: Self.policy) { stage in
@@ -249,6 +406,14 @@ extension SharingStage {
         let made = try await allocate(body)
         made.expect(201, "granted")
         return try #require(made.rows("leases").first).text("sharing_id")
+    }
+
+    /// A lease that was fetched, and not returned when it should have been.
+    fileprivate func overdue(after duration: Seconds) async throws -> String {
+        let lease = try await book(startsIn: 0, lasting: duration)
+        try await step("activate", lease, as: .borrower).expect(200, "active")
+        await service.advance(by: duration)
+        return lease
     }
 
     /// The units that the leases are bound to, in order of their ids.

@@ -97,6 +97,11 @@ struct Onlooker {
 
     private func resource(of lease: Lease) -> Resource? { lease.resourceKey.flatMap { ledger.resources[$0] } }
 
+    /// Whether it has a unit of a class that would not be given to anybody else.
+    private func isUsedUp(_ lease: Lease) -> Bool {
+        lease.terms != nil && Self.held.contains(lease.status) && resource(of: lease)?.status != .available
+    }
+
     /// Whether what it has, or one of those of which it gets one, may be taken away.
     func isInterruptible(_ lease: Lease) -> Bool {
         (resource(of: lease) ?? ledger.resources.values.first { $0.supply == lease.supply })?.interruptible == true
@@ -107,14 +112,23 @@ struct Onlooker {
     /// 1: beside what is promised, what is handed back cools; and what somebody holds late nobody else gets.
     private func judgeBeginning(_ lease: Lease, at now: Timestamp, victims: Set<Lease.ID>, _ place: Place) {
         let capacity = ledger.capacity(of: lease.supply, onlyAvailable: true)
-        let others = ledger.leases.values.filter { $0.supply == lease.supply && $0.id != lease.id }
+        let others = ledger.leases.values.filter {
+            $0.supply == lease.supply && $0.id != lease.id && !isUsedUp($0)
+        }
         let promised = others.filter { Self.holding.contains($0.status) && $0.occupied.contains(lease.startsAt) }
-        let units = cooling.keys.filter { ledger.resources[$0]?.supply == lease.supply }
+        let units = cooling.keys.filter {
+            let unit = ledger.resources[$0]
+            return unit?.supply == lease.supply && (unit?.terms == nil || unit?.status == .available)
+        }
         let cools = units.flatMap { cooling[$0] ?? [] }.filter { $0.until > lease.startsAt }
         let level = promised.reduce(0) { $0 + $1.quantity } + cools.reduce(0) { $0 + $1.quantity }
         place.expect(level + lease.quantity <= capacity, "invariant 1, promised while it is taken or cools")
         guard lease.startsAt <= now, others.contains(where: { Self.heldLate.contains($0.status) }) else { return }
-        let inHands = others.filter { Self.held.contains($0.status) && !victims.contains($0.id) }
+        // What ends by itself has ended, though the clock may not have come round to it.
+        let inHands = others.filter {
+            Self.held.contains($0.status) && !victims.contains($0.id)
+                && ($0.status != .active || $0.handover != .automatic || $0.endsAt > now)
+        }
         place.expect(
             inHands.reduce(lease.quantity) { $0 + $1.quantity } <= capacity, "invariant 1, not returned and handed on")
     }

@@ -156,7 +156,9 @@ package struct View: Sendable {
             writer.key("resource_id")
             writer.null()
         }
-        if let bindsAt = lease.bindsAt, lease.resource == nil { writer.field("binds_at", bindsAt.description) }
+        if let bindsAt = lease.bindsAt, lease.resource == nil, !lease.status.isFinal {
+            writer.field("binds_at", bindsAt.description)
+        }
         writer.field("quantity", lease.quantity)
         writer.field("starts_at", lease.startsAt.description)
         writer.field("duration", lease.duration)

@@ -33,14 +33,17 @@ extension Ledger {
         guard rules.isEmpty else { return refuse(asked, federation, breaking: rules, &context) }
         var search = search(for: asked, federation, now: context.now)
         search.kept = kept(from: request.target, asking: request.quantities, in: federation, now: context.now)
-        if let grant = grant(search, asked) { return give(grant, asked, federation, &context) }
+        let first = attempt(search, at: asked.earliest)
+        if let grant = grant(search, asked, knowing: first) { return give(grant, asked, federation, &context) }
         if let grant = preempt(for: asked, federation, search.open, &context) {
             return give(grant, asked, federation, &context)
         }
+        // What the borrower may not know of is left out of what it is told.
+        let known = search.hasConcealed ? nil : first
         if request.mayWait, canWait(search.open, asked) {
-            return enqueue(asked, federation, search.open, &context)
+            return enqueue(asked, federation, search.open, knowing: known, &context)
         }
-        return refuse(asked, federation, search.open, &context)
+        return refuse(asked, federation, search.open, knowing: known, &context)
     }
 
     /// A request with its times made definite.
@@ -143,8 +146,10 @@ extension Ledger {
     }
 
     /// All of it at the first start that will do, or else a part if that will do.
-    func grant(_ search: Search, _ asked: AskedFor) -> Grant? {
-        var first = firstStart(search, from: asked.earliest, to: asked.latest)
+    ///
+    /// - Parameter first: the attempt at `earliest`, where it was made already.
+    func grant(_ search: Search, _ asked: AskedFor, knowing first: Attempt? = nil) -> Grant? {
+        var first = firstStart(search, from: asked.earliest, to: asked.latest, knowing: first)
         if !first.isFound, search.hasConcealed {
             // A search is bounded. What the borrower may not know of must not use up the bounds.
             first = firstStart(search.open, from: asked.earliest, to: asked.latest)

@@ -16,26 +16,30 @@ extension Ledger {
 
     /// Refuses what nobody can give as it is asked for.
     ///
-    /// - Parameter search: among those of whom the borrower may know.
+    /// - Parameters:
+    ///   - search: among those of whom the borrower may know.
+    ///   - first: its attempt at the first start, where it was made already.
     mutating func refuse(
-        _ asked: AskedFor, _ federation: Federation, _ search: Search, _ context: inout Context
+        _ asked: AskedFor, _ federation: Federation, _ search: Search, knowing first: Attempt?,
+        _ context: inout Context
     ) -> Entity {
-        let explanation = explanation(ofRefusing: asked, federation, search, now: context.now)
+        let explanation = explanation(ofRefusing: asked, federation, search, knowing: first, now: context.now)
         return decide(context.ids.next(at: context.now), asked, .refused, [], explanation, &context)
     }
 
     /// Why it cannot be given as it is asked for, and what would be granted instead.
     ///
-    /// - Parameter search: among those of whom the borrower may know.
+    /// - Parameters:
+    ///   - search: among those of whom the borrower may know.
+    ///   - first: its attempt at the first start, where it was made already.
     func explanation(
-        ofRefusing asked: AskedFor, _ federation: Federation, _ search: Search, now: Timestamp
+        ofRefusing asked: AskedFor, _ federation: Federation, _ search: Search, knowing first: Attempt?,
+        now: Timestamp
     ) -> Explanation {
-        var free = search
-        free.ignoresQuotas = true
-        let limits = limitViolations(of: attempt(free, at: asked.earliest), search, at: asked.earliest)
+        let atOnce = first ?? attempt(search, at: asked.earliest)
+        let limits = atOnce.meetsQuota ? limitViolations(search, at: asked.earliest) : []
         let horizon = now + federation.policy.bookingHorizon
-        let later = firstStart(search, from: asked.earliest, to: horizon)
-        let atOnce = later.isFound ? attempt(search, at: asked.earliest) : later.attempt
+        let later = firstStart(search, from: asked.earliest, to: horizon, knowing: atOnce)
         let shared = members[Member.Key(federation: federation.id, fleet: asked.request.target)]?.resourceSharing
         // Who does not share is not told whether others would have it.
         let code =
@@ -60,7 +64,10 @@ extension Ledger {
     }
 
     /// The quotas that alone stand in the way; empty when more does.
-    private func limitViolations(of attempt: Attempt, _ search: Search, at start: Timestamp) -> [Violation] {
+    private func limitViolations(_ search: Search, at start: Timestamp) -> [Violation] {
+        var free = search
+        free.ignoresQuotas = true
+        let attempt = attempt(free, at: start)
         guard attempt.isWhole else { return [] }
         var violations: [Violation] = []
         for type in Set(search.items.map(\.type)).sorted() {
@@ -95,12 +102,12 @@ extension Ledger {
         return occurred.first { attempt.tally.rejected[$0] != nil } ?? .capacityExceeded
     }
 
-    /// The next windows in which all of it can be given, one after the other.
+    /// The next windows in which all of it can be given, one after the other; the first begins at `first`.
     private func windows(
-        _ search: Search, from earliest: Timestamp, to horizon: Timestamp, _ duration: Seconds
+        _ search: Search, from first: Timestamp, to horizon: Timestamp, _ duration: Seconds
     ) -> [Window] {
-        var windows: [Window] = []
-        var start = earliest
+        var windows = [Window(start: first, end: first + duration)]
+        var start = first + duration
         while windows.count < SharingLimits.nearestWindows, start <= horizon {
             let next = firstStart(search, from: start, to: horizon)
             guard next.isFound else { break }

@@ -55,7 +55,7 @@ extension Ledger {
                 }
                 let window = Window(start: now, end: Timestamp(milliseconds: now.milliseconds + 1))
                 for candidate in candidates(of: offer, fleet, atMost: .max) {
-                    let used = disclosure < .use ? 0 : occupied(candidate.supply, over: window)
+                    let used = disclosure < .use ? 0 : occupied(candidate, over: window)
                     free[type, default: 0] += max(0, candidate.capacity - used)
                 }
             }

@@ -80,14 +80,14 @@ extension Ledger {
         }
         func look(at candidate: Candidate) {
             attempt.looks += 1
-            switch room(for: search, item, of: candidate, from: lender, at: start, attempt.picks) {
-            case .success(let room):
-                let quantity = min(missing, room, attempt.quantityMax(of: candidate))
-                attempt.picks.take(quantity, of: candidate, from: lender)
-                tally.considered += candidate.leases(for: quantity)
-                missing -= quantity
-            case .failure(let reason): tally.reject(reason.code, candidate.resources)
-            }
+            let space = space(for: search, item, of: candidate, from: lender, at: start, attempt.picks)
+            if space.meetsQuota { attempt.meetsQuota = true }
+            guard space.quantity > 0 else { return tally.reject(space.limit, candidate.resources) }
+            let quantity = min(missing, space.quantity, attempt.quantityMax(of: candidate))
+            attempt.picks.take(quantity, of: candidate, from: lender)
+            tally.considered += candidate.leases(for: quantity)
+            missing -= quantity
+            if missing > 0, candidate.resources > 1 { tally.reject(space.limit, candidate.resources - Int(quantity)) }
         }
         // Where any unit will do, none is used up that somebody may ask for by name.
         for unitClass in offer.classes where missing > 0 && !attempt.isOver {
@@ -99,71 +99,78 @@ extension Ledger {
         }
     }
 
-    struct Shortage: Error {
-        let code: ErrorCode
+    /// How much of a candidate may be picked, and why no more than that.
+    private struct Space {
+        private(set) var quantity: Int64
+        private(set) var limit: ErrorCode
+        /// Whether a quota leaves less than there is.
+        private(set) var meetsQuota = false
+
+        init(_ quantity: Int64, _ limit: ErrorCode) {
+            self.quantity = quantity
+            self.limit = limit
+        }
+
+        /// - Returns: whether nothing is left.
+        mutating func cut(to most: Int64, _ reason: ErrorCode) -> Bool {
+            guard most < quantity else { return quantity <= 0 }
+            quantity = most
+            limit = reason
+            if reason == .lendingLimit || reason == .borrowingLimit { meetsQuota = true }
+            return most <= 0
+        }
     }
 
-    /// How much of the candidate may be picked, at least 1, or why it may not be.
-    private func room(
+    private func space(
         for search: Search, _ item: AllocationItem, of candidate: Candidate, from lender: Lender, at start: Timestamp,
         _ picks: Picks
-    ) -> Result<Int64, Shortage> {
+    ) -> Space {
         let (resource, supply) = (candidate.resource, candidate.supply)
         guard candidate.capacity > 0, item.attributes.allSatisfy({ $0.admits(resource.attributes) }) else {
-            return .failure(Shortage(code: .resourceUnavailable))
+            return Space(0, .resourceUnavailable)
         }
+        let taken: ErrorCode = resource.isUnit ? .windowConflict : .capacityExceeded
         let window = Window(start: start, end: start + search.duration + resource.buffer)
-        let taken = picks.taken(of: supply)
-        let promised = search.ignoresPromises ? 0 : occupied(supply, over: window)
-        var room = candidate.capacity - promised - taken
-        func isFilled(_ most: Int64) -> Bool {
-            room = min(room, most)
-            return room <= 0
+        let left = candidate.capacity - picks.taken(of: supply)
+        var space = Space(left, taken)
+        if !search.ignoresPromises {
+            // What is not back cannot be handed over, whatever the calendar says.
+            let isLate = start <= search.now && isHeldLate(supply)
+            let late = isLate ? occupiedOrLate(candidate, over: window) : (level: 0, late: 0)
+            let claimed = search.claimed[supply] ?? 0
+            if isLate, space.cut(to: left - late.late + claimed, .unitNotReturned) { return space }
+            if space.cut(to: left - occupied(candidate, over: window), taken) { return space }
+            if isLate, space.cut(to: left - late.level + claimed, .unitNotReturned) { return space }
         }
-        // What is not back cannot be handed over, whatever the calendar says.
-        if start <= search.now, !search.ignoresPromises, isHeldLate(supply),
-            isFilled(candidate.capacity - (possessed[supply] ?? 0) + (search.claimed[supply] ?? 0) - taken)
-        {
-            return .failure(Shortage(code: .unitNotReturned))
+        guard lender.consent != .own, space.quantity > 0 else { return space }
+        let kept = search.kept.areKnown(of: supply) ? ErrorCode.queuedAhead : taken
+        if space.cut(to: space.quantity - search.kept.quantity(of: supply, over: window), kept) { return space }
+        if let most = lender.most, space.cut(to: most - picks.lent(by: lender.fleet, item.type), .resourceUnavailable) {
+            return space
         }
-        guard room > 0 else {
-            return .failure(Shortage(code: resource.isUnit ? .windowConflict : .capacityExceeded))
-        }
-        guard lender.consent != .own else { return .success(room) }
-        if isFilled(room - search.kept.quantity(of: supply, over: window)) {
-            let code: ErrorCode = resource.isUnit ? .windowConflict : .capacityExceeded
-            return .failure(Shortage(code: search.kept.areKnown(of: supply) ? .queuedAhead : code))
-        }
-        if let most = lender.most, isFilled(most - picks.lent(by: lender.fleet, item.type)) {
-            return .failure(Shortage(code: .resourceUnavailable))
-        }
-        if let code = exhaustedQuota(for: search, item.type, of: lender.fleet, over: window, picks, &room) {
-            return .failure(Shortage(code: code))
-        }
-        return .success(room)
+        cut(&space, toQuotasOf: search, item.type, of: lender.fleet, over: window, picks)
+        return space
     }
 
-    /// The quota that leaves nothing, if one does; otherwise `room` is cut to what both leave.
-    private func exhaustedQuota(
-        for search: Search, _ type: ResourceType, of lender: Fleet.ID, over window: Window, _ picks: Picks,
-        _ room: inout Int64
-    ) -> ErrorCode? {
-        guard !search.ignoresQuotas else { return nil }
+    /// What the quotas of both leave.
+    private func cut(
+        _ space: inout Space, toQuotasOf search: Search, _ type: ResourceType, of lender: Fleet.ID,
+        over window: Window, _ picks: Picks
+    ) {
+        guard !search.ignoresQuotas else { return }
         func peak(_ calendar: Calendar?) -> Int64 {
             search.ignoresPromises ? 0 : calendar?.peak(over: window) ?? 0
         }
         let lending = quotaKey(lender, type, search.federation.id)
         if let quota = quotas[lending] {
             let kept = search.kept.quantity(of: type, lentBy: lender, over: window)
-            room = min(room, quota.lendable - peak(lent[lending]) - kept - picks.lent(by: lender, type))
-            guard room > 0 else { return .lendingLimit }
+            let left = quota.lendable - peak(lent[lending]) - kept - picks.lent(by: lender, type)
+            if space.cut(to: left, .lendingLimit) { return }
         }
         let borrowing = quotaKey(search.target, type, search.federation.id)
         if let limit = quotas[borrowing]?.borrowingLimit {
-            room = min(room, limit - peak(borrowed[borrowing]) - picks.borrowed(type))
-            guard room > 0 else { return .borrowingLimit }
+            _ = space.cut(to: limit - peak(borrowed[borrowing]) - picks.borrowed(type), .borrowingLimit)
         }
-        return nil
     }
 
     // MARK: Starts
@@ -178,11 +185,15 @@ extension Ledger {
     }
 
     /// The first start, not before `earliest` and not after `latest`, from which all items can be given.
-    func firstStart(_ search: Search, from earliest: Timestamp, to latest: Timestamp) -> Found {
-        let first = attempt(search, at: earliest)
+    ///
+    /// - Parameter first: the attempt at `earliest`, where it was made already.
+    func firstStart(
+        _ search: Search, from earliest: Timestamp, to latest: Timestamp, knowing first: Attempt? = nil
+    ) -> Found {
+        let first = first ?? attempt(search, at: earliest)
         var found = Found(attempt: first, start: earliest, isFound: first.isWhole)
         var looksLeft = search.looksMax
-        for _ in 0..<AllocationLimits.startsMax where !found.isFound && looksLeft > 0 {
+        for _ in 0..<AllocationLimits.startsMax where !found.isFound && looksLeft > 0 && found.start < latest {
             guard let next = nextStart(search, after: found.start), next <= latest else {
                 found.start = latest
                 return found

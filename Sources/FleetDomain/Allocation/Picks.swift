@@ -66,6 +66,8 @@ struct Attempt {
     var missing: [Int64] = []
     /// Whether there is an item that nobody offers, as far as the borrower may know.
     var isUnoffered = false
+    /// Whether a quota left less than there was.
+    var meetsQuota = false
     /// Whether candidates were passed over.
     var passedOver = false
 

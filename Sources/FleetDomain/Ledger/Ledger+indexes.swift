@@ -73,7 +73,8 @@ extension Ledger {
 
     /// What cools is occupied until then, from whenever one asks.
     private mutating func noteCooling(of resource: Resource, sign: Int64) {
-        guard !resource.cooling.isEmpty, case let supply = resource.supply else { return }
+        guard resource.status != .retired, !resource.cooling.isEmpty else { return }
+        let supply = resource.supply
         for one in resource.cooling {
             calendars.add(sign * one.quantity, over: Window(start: .distantPast, end: one.until), to: supply)
         }
@@ -139,7 +140,7 @@ extension Ledger {
         }
         for supply in lease.supplies {
             if lease.status.possesses { possessed.add(lease.quantity, to: supply) }
-            if lease.isHeldLate { heldLate.add(lease.quantity, to: supply) }
+            if lease.isHeldLate { heldLate[supply, default: []].insert(lease.id) }
             leasesOfSupply[supply, default: []].insert(lease.id)
         }
         noteBinding(of: lease, isLive: true)
@@ -166,7 +167,7 @@ extension Ledger {
         }
         for supply in lease.supplies {
             if lease.status.possesses { possessed.add(-lease.quantity, to: supply) }
-            if lease.isHeldLate { heldLate.add(-lease.quantity, to: supply) }
+            if lease.isHeldLate { heldLate.remove(lease.id, from: supply) }
             leasesOfSupply.remove(lease.id, from: supply)
         }
         noteBinding(of: lease, isLive: false)
@@ -180,13 +181,15 @@ extension Ledger {
     /// Whether a unit of a class is idle, and who waits for one.
     private mutating func noteBinding(of lease: Lease, isLive: Bool) {
         guard let terms = lease.terms, let key = lease.resourceKey else { return }
-        let isIdle = !isBound(key) && resources[key]?.status == .available
-        changeOffer(lease.offerKey) { offer in
-            offer.change(terms) {
-                $0.set(key.resource, isIdle: isIdle)
+        changeOffer(lease.offerKey) {
+            $0.change(terms) {
                 $0.set(lease.id, isAwaiting: isLive && lease.awaitingReturn && lease.status == .granted)
             }
         }
+        // The unit may be of another class by now.
+        guard let unit = resources[key], unit.status == .available, let terms = unit.terms else { return }
+        let isIdle = !isBound(key)
+        changeOffer(unit.offerKey) { $0.change(terms) { $0.set(key.resource, isIdle: isIdle) } }
     }
 }
 

@@ -37,8 +37,8 @@ package struct Ledger: Sendable {
     package internal(set) var federationsOfFleet: [Fleet.ID: Set<Federation.ID>] = [:]
     /// Quantity in the hands of borrowers, of a class and of its units.
     package internal(set) var possessed: [Supply: Int64] = [:]
-    /// The part of it that somebody keeps past a window, or has to hand back.
-    package internal(set) var heldLate: [Supply: Int64] = [:]
+    /// Leases that somebody keeps past their window, or has to hand back.
+    package internal(set) var heldLate: [Supply: Set<Lease.ID>] = [:]
     /// The types of which a member has a balance.
     var typesOfMember: [Member.Key: Set<ResourceType>] = [:]
     /// Those who wait, by what they wait for.

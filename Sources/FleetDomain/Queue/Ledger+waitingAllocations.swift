@@ -8,16 +8,19 @@ extension Ledger {
         return attempt.isWhole || asked.request.acceptsPart && attempt.picks.quantity > 0
     }
 
-    /// - Parameter search: among those of whom the borrower may know.
+    /// - Parameters:
+    ///   - search: among those of whom the borrower may know.
+    ///   - first: its attempt at the first start, where it was made already.
     mutating func enqueue(
-        _ asked: AskedFor, _ federation: Federation, _ search: Search, _ context: inout Context
+        _ asked: AskedFor, _ federation: Federation, _ search: Search, knowing first: Attempt?,
+        _ context: inout Context
     ) -> Entity {
         let request = asked.request
         let ttl = context.now + federation.policy.queueTTL
         let waiting = Waiting(
             items: request.items, duration: request.duration, earliest: asked.earliest, latest: request.latest,
             since: context.now, until: request.latest.map { min($0, ttl) } ?? ttl, arrival: position)
-        var explanation = explanation(ofRefusing: asked, federation, search, now: context.now)
+        var explanation = explanation(ofRefusing: asked, federation, search, knowing: first, now: context.now)
         guard waiting.until > context.now else {
             return decide(context.ids.next(at: context.now), asked, .refused, [], explanation, &context)
         }

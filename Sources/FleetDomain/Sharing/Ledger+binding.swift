@@ -4,22 +4,25 @@ extension Ledger {
     ///
     /// - Returns: the lease as it is then.
     mutating func bind(_ entity: Entity, _ context: inout Context) -> Entity {
-        guard let lease = entity.asLease, let key = lease.unitClass, lease.status == .granted, lease.resource == nil,
+        guard let lease = entity.asLease, lease.status == .granted, lease.resource == nil,
             let bindsAt = lease.bindsAt, bindsAt <= context.now
         else { return entity }
-        if let unit = freeUnit(for: lease, now: context.now) {
+        if let unit = freeUnit(for: lease, orWorse: true, now: context.now) {
             bind(lease, to: unit, &context)
         } else {
-            rearrange(key, placing: [lease], &context)
+            rearrange(placing: [lease], &context)
         }
         return leases[lease.id].map(Entity.lease) ?? entity
     }
 
     private mutating func bind(_ lease: Lease, to unit: Resource.ID, _ context: inout Context) {
         var lease = lease
+        let isMoved = lease.resource != nil
         lease.resource = unit
         let isLate = lease.resourceKey.map { isHeldLate(.resource($0)) } ?? false
         lease.awaitingReturn = isBlocked(lease) && (lease.startsAt <= context.now || isLate)
+        // Nobody could fetch it before there was a unit.
+        if isMoved || lease.handover == .confirmed, lease.startsAt < context.now { lease.readyAt = context.now }
         let entity = save(.sharingBound, lease, &context)
         guard var bound = entity.asLease, bound.handover == .automatic, bound.startsAt <= context.now,
             !bound.awaitingReturn
@@ -28,28 +31,53 @@ extension Ledger {
         _ = save(.sharingActivated, bound, &context)
     }
 
-    // MARK: Which unit
-
-    /// The first unit that is there for the lease from its start, or from now on, to its end.
-    func freeUnit(for lease: Lease, now: Timestamp) -> Resource.ID? {
-        guard let terms = lease.terms, let unitClass = offers[lease.offerKey]?.unitClass(terms) else { return nil }
-        func isThere(_ unit: Resource.ID) -> Bool { drawback(of: unit, for: lease, now: now) == .none }
-        return unitClass.idle.first(where: isThere)
-            ?? unitClass.units.first { isThere($0) && isUnbound($0, for: lease, now: now) }
+    /// Gives the lease another unit, if there is one that it can begin with.
+    ///
+    /// - Returns: the lease as it is then, or nil.
+    mutating func rebind(_ lease: Lease, _ context: inout Context) -> Lease? {
+        guard let unit = freeUnit(for: lease, now: context.now) else { return nil }
+        bind(lease, to: unit, &context)
+        return leases[lease.id]
     }
+
+    // MARK: Which unit
 
     /// Why another unit would be better.
     private enum Drawback: Int, Comparable {
-        case none, cools, isNotBack, isUnavailable
+        case none, cools
+        /// It is being taken away for whoever is bound to it.
+        case isClaimed
+        case isNotBack, isUnavailable
 
         static func < (a: Drawback, b: Drawback) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    /// The first unit that is there for the lease from its start, or from now on, to its end.
+    ///
+    /// - Parameter orWorse: whether otherwise one will do that is not there yet, and promised to nobody else.
+    func freeUnit(for lease: Lease, orWorse: Bool = false, now: Timestamp) -> Resource.ID? {
+        guard let terms = lease.terms, let unitClass = offers[lease.offerKey]?.unitClass(terms) else { return nil }
+        if let idle = unitClass.idle.first(where: { drawback(of: $0, for: lease, now: now) == .none }) { return idle }
+        var best: (unit: Resource.ID, drawback: Drawback)?
+        for unit in unitClass.units {
+            let drawback = drawback(of: unit, for: lease, now: now)
+            guard drawback < best?.drawback ?? (orWorse ? .isUnavailable : .cools),
+                isUnbound(unit, for: lease, now: now)
+            else { continue }
+            best = (unit, drawback)
+            if drawback == .none { break }
+        }
+        return best?.unit
     }
 
     private func drawback(of unit: Resource.ID, for lease: Lease, now: Timestamp) -> Drawback {
         let key = Resource.Key(fleet: lease.source, resource: unit)
         guard let unit = resources[key], unit.status == .available else { return .isUnavailable }
         let isHeld = lease.startsAt <= now && possessed[.resource(key)] != nil
-        if isHeld || isHeldLate(.resource(key)) { return .isNotBack }
+        if isHeld || isHeldLate(.resource(key)) {
+            let late = heldLate[.resource(key)] ?? []
+            return late.contains { leases[$0]?.status == .preempting } ? .isClaimed : .isNotBack
+        }
         return unit.cooling.contains { $0.until > max(lease.startsAt, now) } ? .cools : .none
     }
 
@@ -63,6 +91,7 @@ extension Ledger {
 
     private func bound(to key: Resource.Key) -> [Lease] {
         (leasesOfSupply[.resource(key)] ?? []).compactMap { leases[$0] }.filter { $0.terms != nil }
+            .sorted { ($0.startsAt, $0.id) < ($1.startsAt, $1.id) }
     }
 
     /// Whether a live lease of its class is bound to the unit.
@@ -75,57 +104,77 @@ extension Ledger {
 
     // MARK: Moving
 
-    /// Finds units anew for all that are bound and have not begun, and for `waiting`, in the order of their starts: so
-    /// there is one for each, as no more of the class is promised than there is.
-    private mutating func rearrange(_ key: UnitClass.Key, placing waiting: [Lease], _ context: inout Context) {
+    /// Finds units for leases of a class for which none is left as the others are bound: these, and whoever has to make
+    /// way, in the order of their starts. So there is one for each, as no more of the class is promised than there is.
+    private mutating func rearrange(placing waiting: [Lease], _ context: inout Context) {
+        guard let key = waiting.first?.unitClass, let unitClass = offers[key.offer]?.unitClass(key.terms) else {
+            return
+        }
         let now = context.now
-        let units = offers[key.offer]?.unitClass(key.terms)?.units ?? []
         var taken: [Resource.ID: [Window]] = [:]
         var movable = waiting
-        for unit in units {
+        for unit in unitClass.units {
             for lease in bound(to: Resource.Key(fleet: key.offer.fleet, resource: unit)) where lease.status.holdsWindow
             {
-                if lease.status != .granted || lease.awaitingReturn && lease.startsAt <= now {
+                if lease.status != .granted || lease.startsAt <= now {
                     taken[unit, default: []].append(lease.occupied)
                 } else if !waiting.contains(where: { $0.id == lease.id }) {
                     movable.append(lease)
                 }
             }
         }
+        let isWanted = Dictionary(grouping: movable.filter { $0.resource != nil }, by: \.resource)
         movable.sort { (max($0.startsAt, now), $0.id) < (max($1.startsAt, now), $1.id) }
         var moves: [(Lease, Resource.ID)] = []
         for lease in movable {
             let span = lease.occupied.from(now)
-            let free = units.filter { unit in !(taken[unit] ?? []).contains { $0.overlaps(span) } }
-            let best = free.min { a, b in
-                let (drawbackA, drawbackB) = (
-                    drawback(of: a, for: lease, now: now), drawback(of: b, for: lease, now: now)
-                )
-                if drawbackA != drawbackB { return drawbackA < drawbackB }
-                return a == lease.resource && b != lease.resource
+            func isFree(_ unit: Resource.ID) -> Bool { taken[unit]?.contains { $0.overlaps(span) } != true }
+            // Who has a unit keeps it, if it can; who needs one takes rather what nobody else has.
+            if let unit = lease.resource, unitClass.units.containsSorted(unit), isFree(unit),
+                !waiting.contains(where: { $0.id == lease.id })
+            {
+                taken[unit, default: []].append(span)
+                continue
+            }
+            let ranked = unitClass.units.filter(isFree).map { unit in
+                let others = isWanted[unit]?.contains { $0.id != lease.id && $0.occupied.overlaps(span) } == true
+                return (unit: unit, drawback: drawback(of: unit, for: lease, now: now), isWanted: others)
+            }
+            let best = ranked.min { a, b in
+                a.drawback != b.drawback ? a.drawback < b.drawback : !a.isWanted && b.isWanted
             }
             guard let best else { continue }
-            taken[best, default: []].append(span)
-            if best != lease.resource { moves.append((lease, best)) }
+            taken[best.unit, default: []].append(span)
+            if best.unit != lease.resource { moves.append((lease, best.unit)) }
         }
         for (lease, unit) in moves { bind(lease, to: unit, &context) }
     }
 
     /// The lease lasts longer: what was bound to its unit next gets another.
     mutating func makeWay(for lease: Lease, _ context: inout Context) {
-        guard let key = lease.unitClass, let unit = lease.resource, !isUnbound(unit, for: lease, now: context.now)
-        else {
-            return
+        guard lease.terms != nil, let key = lease.resourceKey else { return }
+        for next in bound(to: key) where next.id != lease.id && next.status == .granted {
+            guard next.occupied.overlaps(lease.occupied) else { continue }
+            replace(next, &context)
         }
-        rearrange(key, placing: [], &context)
+    }
+
+    /// Gives a lease that is bound and has not begun another unit, whatever it takes.
+    private mutating func replace(_ lease: Lease, _ context: inout Context) {
+        if let unit = freeUnit(for: lease, orWorse: true, now: context.now), unit != lease.resource {
+            bind(lease, to: unit, &context)
+        } else {
+            rearrange(placing: [lease], &context)
+        }
     }
 
     // MARK: Joining and leaving a class
 
     /// Whether the unit could be promised by itself from now on.
-    func maySpare(_ unit: Resource, now: Timestamp) -> Bool {
+    func maySpare(_ unit: Resource, keeping kept: KeptUnits, now: Timestamp) -> Bool {
         guard let unitClass = unitClass(of: unit) else { return true }
         return unitClass.idle.containsSorted(unit.key.resource) && !unit.cooling.contains { $0.until > now }
+            && kept[unit.supply] == nil
             && occupied(unit.supply, over: Window(start: now, end: .distantFuture)) < Int64(unitClass.units.count)
     }
 
@@ -146,13 +195,7 @@ extension Ledger {
             }
         }
         guard old.terms != nil, !isSame || new.status != .available else { return }
-        for lease in bound where lease.status == .granted {
-            if let unit = freeUnit(for: lease, now: context.now) {
-                bind(lease, to: unit, &context)
-            } else if !isSame, let key = lease.unitClass {
-                rearrange(key, placing: [lease], &context)
-            }
-        }
+        for lease in bound where lease.status == .granted { replace(lease, &context) }
         let promised = occupied(old.supply, over: Window(start: context.now, end: .distantFuture))
         let units = offers[old.offerKey]?.unitClass(old.terms ?? UnitTerms(text: ""))?.units.count ?? 0
         guard isSame || promised <= Int64(units) else {

@@ -37,8 +37,11 @@ extension Ledger {
             leaveQueue(allocation, .allocationExpired, &context)
             return true
         case .cooled(let key):
-            if let type = resources[key]?.type { stir(key.fleet, type) }
-            return false
+            guard let resource = resources[key] else { return false }
+            stir(key.fleet, resource.type)
+            guard unitClass(of: resource)?.awaiting.isEmpty == false else { return false }
+            resume(waiting(for: key, now: context.now), &context)
+            return true
         }
     }
 
@@ -67,6 +70,8 @@ extension Ledger {
             }
             return
         }
+        let lease = atBest(lease, &context)
+        guard lease.status == .granted else { return }
         let isBlocked = isBlocked(lease)
         if isBlocked || lease.awaitingReturn, context.now >= lease.endsAt {
             end(lease, .cancelled, .sharingCancelled, ErrorCode.unitNotReturned.rawValue, &context)

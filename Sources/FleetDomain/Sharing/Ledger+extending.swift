@@ -8,7 +8,8 @@ extension Ledger {
             throw FleetError.unavailable
         }
         try requireMeeting(of: lease, sides.source)
-        let resource = resource(of: lease) ?? candidate.resource
+        // What is bound may still become another unit until it is handed over.
+        let resource = lease.status.possesses ? resource(of: lease) ?? candidate.resource : candidate.resource
         let request = lease.request(of: resource, lasting: duration)
         let violations =
             standingViolations(of: request, federation)
@@ -55,9 +56,14 @@ extension Ledger {
 
     /// The first instant of `added` at which there is no room for what the lease holds.
     private func clash(with lease: Lease, over added: Window, _ candidate: Candidate) -> Timestamp? {
-        if candidate.capacity < lease.quantity { return added.start }
-        return calendars[candidate.supply]?.steps(over: added)
-            .first { $0.level + lease.quantity > candidate.capacity }?.window.start
+        var (calendar, capacity) = (calendar(of: candidate), candidate.resource.capacity)
+        if lease.terms != nil {
+            // Who comes next is not left with a unit that is not back.
+            calendar = self.calendar(of: candidate, withoutLate: true)
+            capacity = candidate.capacity - lateLeases(of: candidate).reduce(0) { $0 + $1.quantity }
+        }
+        if capacity < lease.quantity { return added.start }
+        return calendar.steps(over: added).first { $0.level + lease.quantity > capacity }?.window.start
     }
 
     /// Towards a fleet that was sealed meanwhile nothing goes on but what was granted.

@@ -103,10 +103,10 @@ extension Ledger {
         guard context.now < lease.endsAt else {
             throw FleetError(.invalidTransition, "The lease ended at \(lease.endsAt).")
         }
+        var lease = atBest(lease, &context)
         guard !isBlocked(lease) else {
             throw FleetError(.unitNotReturned, "An earlier borrower has not returned the resource.")
         }
-        var lease = lease
         hand(&lease, at: context.now)
         return save(.sharingActivated, lease, &context)
     }

@@ -134,7 +134,8 @@ extension Ledger {
     ) throws(FleetError) -> Resource? {
         let key = Resource.Key(fleet: request.source, resource: request.resource)
         if let resource = resources[key] {
-            let isAsked = resource.status == .available && resource.type == request.resourceType
+            let isAsked =
+                resource.status == .available && resource.type == request.resourceType && !resource.pooled
             return mayName || isAsked ? resource : nil
         }
         if context.principal.holds(.fleetOperate, for: request.source) {
@@ -176,22 +177,23 @@ extension Ledger {
             ]
         }
         let lifted = request.within(policy, startsAt: startsAt, now: now)
+        let kept = keeping ?? kept(from: request, resource, in: federation, now: now)
         var violations = offerViolations(of: request, resource, policy)
         if resource.pooled {
             violations.append(
                 Violation(
                     code: .resourceUnavailable, concern: .resource, field: "resource.pooled",
-                    value: maySpare(resource, now: now) ? "false" : nil,
+                    value: maySpare(resource, keeping: kept, now: now) ? "false" : nil,
                     sentence: "the resource is pooled: its owner does not lend it by name"))
         }
         if let blocked = returnViolation(
-            of: resource, quantity: request.quantity, lifted.start, claimed: claimed, now: now)
+            of: resource, quantity: request.quantity, lifted.start, lifted.end.seconds(since: lifted.start),
+            claimed: claimed, now: now)
         {
             violations.append(blocked)
         }
         var window = Window(start: lifted.start, end: lifted.end + resource.buffer)
         var quantity = request.quantity
-        let kept = keeping ?? kept(from: request, resource, in: federation, now: now)
         let supply = Supply.resource(resource.key)
         let unpromised = resource.capacity - occupied(supply, over: window)
         let free = unpromised - kept.quantity(of: supply, over: window)
@@ -234,10 +236,12 @@ extension Ledger {
 
     /// A unit that somebody has not brought back cannot be given out from now on, though its window is free.
     private func returnViolation(
-        of resource: Resource, quantity: Int64, _ startsAt: Timestamp, claimed: Int64, now: Timestamp
+        of resource: Resource, quantity: Int64, _ startsAt: Timestamp, _ duration: Seconds, claimed: Int64,
+        now: Timestamp
     ) -> Violation? {
-        let supply = Supply.resource(resource.key)
-        guard startsAt <= now, isHeldLate(supply), (possessed[supply] ?? 0) - claimed + quantity > resource.capacity
+        guard startsAt <= now, isHeldLate(.resource(resource.key)),
+            case let window = Window(start: startsAt, end: startsAt + duration + resource.buffer),
+            occupiedOrLate(Candidate(resource), over: window).level - claimed + quantity > resource.capacity
         else { return nil }
         return Violation(
             code: .unitNotReturned, concern: .resource, field: "starts_at", value: nil,

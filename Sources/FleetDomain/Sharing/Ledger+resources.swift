@@ -74,7 +74,9 @@ extension Ledger {
         resource.pooled = patch.pooled ?? resource.pooled
         resource.onLeaseLoss = patch.onLeaseLoss ?? resource.onLeaseLoss
         resource.status = patch.status ?? resource.status
-        try require(resource.capacity, mayBePooled: resource.pooled)
+        if patch.pooled != nil || patch.capacity != nil {
+            try require(resource.capacity, mayBePooled: resource.pooled)
+        }
         resource.version += 1
         resource.updatedAt = context.now
         record(.resourceUpdated, .resource(resource), &context)

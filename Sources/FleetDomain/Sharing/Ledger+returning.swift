@@ -22,14 +22,12 @@ extension Ledger {
 
     /// More is there: the leases that waited for it may begin, as far as it suffices.
     mutating func resume(_ waiting: [Lease], _ context: inout Context) {
-        for var lease in waiting where leases[lease.id] == lease {
-            if isBlocked(lease) {
-                guard let unit = freeUnit(for: lease, now: context.now) else { continue }
-                lease.resource = unit
-                lease.awaitingReturn = false
-                _ = save(.sharingBound, lease, &context)
-                lease = leases[lease.id] ?? lease
+        for lease in waiting where leases[lease.id] == lease {
+            guard !isBlocked(lease) else {
+                _ = rebind(lease, &context)
+                continue
             }
+            var lease = lease
             lease.awaitingReturn = false
             lease.readyAt = lease.startsAt <= context.now ? context.now : nil
             if lease.handover == .automatic, lease.startsAt <= context.now {
@@ -41,13 +39,14 @@ extension Ledger {
         }
     }
 
-    /// Tells whoever is next that the resource is not back.
+    /// Tells whoever is next that the resource is not back, or gives it another.
     mutating func warnNext(after lease: Lease, _ context: inout Context) {
         guard let key = lease.resourceKey else { return }
-        let next = (leasesOfSupply[.resource(key)] ?? []).compactMap { leases[$0] }
+        let granted = (leasesOfSupply[.resource(key)] ?? []).compactMap { leases[$0] }
             .filter { $0.status == .granted && !$0.awaitingReturn }
-            .min { ($0.startsAt, $0.id) < ($1.startsAt, $1.id) }
-        if let next, isBlocked(next) { wait(next, &context) }
+        for next in granted.sorted(by: { ($0.startsAt, $0.id) < ($1.startsAt, $1.id) }) where isBlocked(next) {
+            if wait(next, &context) == nil { break }
+        }
     }
 
     /// The lease cannot begin as its resource is not back, unless another unit will do.
@@ -55,17 +54,19 @@ extension Ledger {
     /// - Returns: the lease, if it can begin.
     @discardableResult
     mutating func wait(_ lease: Lease, _ context: inout Context) -> Lease? {
+        if let rebound = rebind(lease, &context) { return rebound }
         var lease = lease
-        if let unit = freeUnit(for: lease, now: context.now) {
-            lease.resource = unit
-            lease.awaitingReturn = false
-            _ = save(.sharingBound, lease, &context)
-            return leases[lease.id]
-        }
-        guard !lease.awaitingReturn else { return nil }
         lease.awaitingReturn = true
         lease.readyAt = nil
         _ = save(.sharingUpdated, lease, &context)
         return nil
+    }
+
+    /// The lease with another unit of its class, where its own is not back or not available; as it is when there is none.
+    mutating func atBest(_ lease: Lease, _ context: inout Context) -> Lease {
+        guard lease.terms != nil, context.now < lease.endsAt,
+            isBlocked(lease) || resource(of: lease)?.status != .available
+        else { return lease }
+        return rebind(lease, &context) ?? lease
     }
 }

@@ -21,12 +21,13 @@ extension Ledger {
         return Nearest(windows: windows.filter { $0.start <= horizon }, searchedUntil: horizon)
     }
 
-    /// The free windows that a refusal names; none while the resource is not back, as nobody knows when it will be.
+    /// The free windows that a refusal names; none while the resource is not back, as nobody knows when it will be, nor
+    /// of one that is not lent by name.
     func nearest(
         to request: SharingRequest, startsAt: Timestamp, of resource: Resource, _ federation: Federation,
         _ violations: [Violation], now: Timestamp
     ) -> Nearest? {
-        guard !violations.contains(where: { $0.code == .unitNotReturned }) else { return nil }
+        guard !resource.pooled, !violations.contains(where: { $0.code == .unitNotReturned }) else { return nil }
         let lifted = request.within(federation.policy, startsAt: startsAt, now: now)
         return gaps(
             of: resource, quantity: request.quantity, lifted.end.seconds(since: lifted.start), from: lifted.start,

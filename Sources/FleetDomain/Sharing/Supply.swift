@@ -38,8 +38,8 @@ package struct UnitClass: Sendable, Equatable {
     package let terms: UnitTerms
     /// Those that are not retired, by id.
     package private(set) var units: [Resource.ID] = []
-    /// Of those, how many are available.
-    package private(set) var available: Int64 = 0
+    /// Of those, the ones that are not available.
+    package private(set) var unavailable: [Resource.ID] = []
     /// Those that are available and that no live lease is bound to, by id.
     package private(set) var idle: [Resource.ID] = []
     /// Leases that are bound to a unit that is not back.
@@ -51,21 +51,23 @@ package struct UnitClass: Sendable, Equatable {
 
     mutating func insert(_ unit: Resource, isIdle: Bool) {
         units.insert(unit.key.resource, at: units.place(of: unit.key.resource))
-        guard unit.status == .available else { return }
-        available += 1
-        set(unit.key.resource, isIdle: isIdle)
+        if unit.status == .available {
+            set(unit.key.resource, isIdle: isIdle)
+        } else {
+            unavailable.insert(unit.key.resource, at: unavailable.place(of: unit.key.resource))
+        }
     }
 
     mutating func remove(_ unit: Resource) {
         units.removeSorted(unit.key.resource)
         idle.removeSorted(unit.key.resource)
-        if unit.status == .available { available -= 1 }
+        unavailable.removeSorted(unit.key.resource)
     }
 
-    /// What is not, or no longer, of the class is never idle.
+    /// - Precondition: the unit is of the class and available, or not idle.
     mutating func set(_ unit: Resource.ID, isIdle: Bool) {
         idle.removeSorted(unit)
-        if isIdle, units.containsSorted(unit) { idle.insert(unit, at: idle.place(of: unit)) }
+        if isIdle { idle.insert(unit, at: idle.place(of: unit)) }
     }
 
     mutating func set(_ lease: Lease.ID, isAwaiting: Bool) {
@@ -105,7 +107,7 @@ extension Resource {
     package var terms: UnitTerms? {
         guard pooled, isUnit else { return nil }
         let terms: JSONObject = [
-            "attributes": .object(attributes), "buffer_seconds": .integer(buffer),
+            "attributes": .object(attributes.withPlainNumbers), "buffer_seconds": .integer(buffer),
             "handover": .string(handover.rawValue), "interruptible": .bool(interruptible),
         ]
         return UnitTerms(text: JSON.object(terms).text)
@@ -116,5 +118,19 @@ extension Resource {
     /// What its windows are promised of.
     package var supply: Supply {
         terms.map { .units(UnitClass.Key(offer: offerKey, terms: $0)) } ?? .resource(key)
+    }
+}
+
+extension JSONObject {
+    /// With whole numbers written alike: 4.0 is 4.
+    fileprivate var withPlainNumbers: JSONObject {
+        var plain = self
+        for member in members {
+            guard case .double(let value) = member.value, value.magnitude < 1e15, case let whole = Int64(value),
+                Double(whole) == value
+            else { continue }
+            plain[member.key] = .integer(whole)
+        }
+        return plain
     }
 }
