@@ -78,6 +78,7 @@ bench: ## Measure the engine, the queue, a start and the metrics alone, and comp
 	swift build -c release --product StartBench
 	.build/release/PlannerBench
 	.build/release/PlannerBench queue
+	.build/release/PlannerBench binding
 	.build/release/MetricsBench
 	.build/release/StartBench
 	.build/bench-venv/bin/python3 scripts/bench/compare-division.py

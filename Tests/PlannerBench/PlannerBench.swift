@@ -6,6 +6,7 @@ import FleetJSON
 ///
 ///     PlannerBench [DECISIONS]
 ///     PlannerBench queue
+///     PlannerBench binding
 @main
 struct PlannerBench {
     /// Resources, and the live leases on them.
@@ -14,7 +15,11 @@ struct PlannerBench {
     ]
 
     static func main() throws {
-        guard CommandLine.arguments.dropFirst().first != "queue" else { return try QueueBench.run() }
+        switch CommandLine.arguments.dropFirst().first {
+        case "queue": return try QueueBench.run()
+        case "binding": return try BindingBench.run()
+        default: break
+        }
         let decisions = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 2000
         print("resources     leases  question                          P50 µs    P99 µs  granted  bytes a lease")
         for (resources, leases) in sizes {

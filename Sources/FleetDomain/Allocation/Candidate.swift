@@ -32,9 +32,10 @@ struct Candidate {
 
 extension Ledger {
     func candidate(_ unitClass: UnitClass, of fleet: Fleet.ID) -> Candidate? {
-        let available = unitClass.idle.first ?? unitClass.units.first { !unitClass.unavailable.containsSorted($0) }
-        return (available ?? unitClass.units.first).flatMap { resources[Resource.Key(fleet: fleet, resource: $0)] }
-            .map { Candidate(unitClass, like: $0) }
+        (unitClass.ready.first?.unit ?? unitClass.units.first).flatMap {
+            resources[Resource.Key(fleet: fleet, resource: $0)]
+        }
+        .map { Candidate(unitClass, like: $0) }
     }
 
     /// What the fleet offers of the type, as far as one looks.

@@ -28,10 +28,10 @@ package struct Offer: Sendable, Equatable {
 
     package var isEmpty: Bool { resources.isEmpty && classes.isEmpty && promised.isEmpty }
 
-    /// - Parameter isIdle: of a pooled unit, whether no live lease is bound to it.
-    mutating func insert(_ resource: Resource, isIdle: Bool) {
+    /// - Parameter readyFrom: of a pooled unit, when it is free of all that is bound to it.
+    mutating func insert(_ resource: Resource, readyFrom: Timestamp) {
         if let terms = resource.terms {
-            change(terms) { $0.insert(resource, isIdle: isIdle) }
+            change(terms) { $0.insert(resource, readyFrom: readyFrom) }
         } else {
             resources.insert(resource.key.resource, at: resources.place(of: resource.key.resource))
         }

@@ -62,11 +62,14 @@ extension Ledger {
             if let old { noteCooling(of: old, sign: -1) }
             if let new { noteCooling(of: new, sign: 1) }
         }
-        if isAlike { return }
+        if isAlike {
+            if let new, new.pooled, old?.cooling != new.cooling { noteReadiness(of: new) }
+            return
+        }
         if let old { changeOffer(old.offerKey) { $0.remove(old) } }
         if let new, new.status != .retired {
-            let isIdle = !isBound(key)
-            changeOffer(new.offerKey) { $0.insert(new, isIdle: isIdle) }
+            let ready = new.pooled ? readiness(of: new) : .distantPast
+            changeOffer(new.offerKey) { $0.insert(new, readyFrom: ready) }
             stir(key.fleet, new.type)
         }
     }
@@ -178,7 +181,7 @@ extension Ledger {
         if leaseCount[lease.federation] == 0 { leaseCount[lease.federation] = nil }
     }
 
-    /// Whether a unit of a class is idle, and who waits for one.
+    /// When a unit of a class is ready for others, and who waits for one.
     private mutating func noteBinding(of lease: Lease, isLive: Bool) {
         guard let terms = lease.terms, let key = lease.resourceKey else { return }
         changeOffer(lease.offerKey) {
@@ -187,9 +190,22 @@ extension Ledger {
             }
         }
         // The unit may be of another class by now.
-        guard let unit = resources[key], unit.status == .available, let terms = unit.terms else { return }
-        let isIdle = !isBound(key)
-        changeOffer(unit.offerKey) { $0.change(terms) { $0.set(key.resource, isIdle: isIdle) } }
+        if let unit = resources[key] { noteReadiness(of: unit) }
+    }
+
+    private mutating func noteReadiness(of unit: Resource) {
+        guard unit.status == .available, let terms = unit.terms else { return }
+        let ready = readiness(of: unit)
+        changeOffer(unit.offerKey) { $0.change(terms) { $0.set(unit.key.resource, readyFrom: ready) } }
+    }
+
+    /// When the unit is free of all that is bound to it.
+    private func readiness(of unit: Resource) -> Timestamp {
+        var ready = unit.cooling.last?.until ?? .distantPast
+        for lease in (leasesOfSupply[.resource(unit.key)] ?? []).compactMap({ leases[$0] }) where lease.terms != nil {
+            ready = max(ready, lease.isHeldLate ? .distantFuture : lease.occupied.end)
+        }
+        return ready
     }
 }
 

@@ -57,7 +57,11 @@ extension Ledger {
     /// - Parameter orWorse: whether otherwise one will do that is not there yet, and promised to nobody else.
     func freeUnit(for lease: Lease, orWorse: Bool = false, now: Timestamp) -> Resource.ID? {
         guard let terms = lease.terms, let unitClass = offers[lease.offerKey]?.unitClass(terms) else { return nil }
-        if let idle = unitClass.idle.first(where: { drawback(of: $0, for: lease, now: now) == .none }) { return idle }
+        let start = max(lease.startsAt, now)
+        for ready in unitClass.ready {
+            guard ready.from <= start else { break }
+            if drawback(of: ready.unit, for: lease, now: now) == .none { return ready.unit }
+        }
         var best: (unit: Resource.ID, drawback: Drawback)?
         for unit in unitClass.units {
             let drawback = drawback(of: unit, for: lease, now: now)
@@ -173,7 +177,7 @@ extension Ledger {
     /// Whether the unit could be promised by itself from now on.
     func maySpare(_ unit: Resource, keeping kept: KeptUnits, now: Timestamp) -> Bool {
         guard let unitClass = unitClass(of: unit) else { return true }
-        return unitClass.idle.containsSorted(unit.key.resource) && !unit.cooling.contains { $0.until > now }
+        return unit.status == .available && !isBound(unit.key) && !unit.cooling.contains { $0.until > now }
             && kept[unit.supply] == nil
             && occupied(unit.supply, over: Window(start: now, end: .distantFuture)) < Int64(unitClass.units.count)
     }

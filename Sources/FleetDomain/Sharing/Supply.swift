@@ -40,19 +40,27 @@ package struct UnitClass: Sendable, Equatable {
     package private(set) var units: [Resource.ID] = []
     /// Of those, the ones that are not available.
     package private(set) var unavailable: [Resource.ID] = []
-    /// Those that are available and that no live lease is bound to, by id.
-    package private(set) var idle: [Resource.ID] = []
+    /// Those that are available, by when they are free of all that is bound to them.
+    package private(set) var ready: [Ready] = []
+    private var readyFrom: [Resource.ID: Timestamp] = [:]
     /// Leases that are bound to a unit that is not back.
     package private(set) var awaiting: Set<Lease.ID> = []
+
+    package struct Ready: Comparable, Sendable {
+        let from: Timestamp
+        let unit: Resource.ID
+
+        package static func < (a: Ready, b: Ready) -> Bool { (a.from, a.unit) < (b.from, b.unit) }
+    }
 
     init(terms: UnitTerms) { self.terms = terms }
 
     var isEmpty: Bool { units.isEmpty && awaiting.isEmpty }
 
-    mutating func insert(_ unit: Resource, isIdle: Bool) {
+    mutating func insert(_ unit: Resource, readyFrom: Timestamp) {
         units.insert(unit.key.resource, at: units.place(of: unit.key.resource))
         if unit.status == .available {
-            set(unit.key.resource, isIdle: isIdle)
+            set(unit.key.resource, readyFrom: readyFrom)
         } else {
             unavailable.insert(unit.key.resource, at: unavailable.place(of: unit.key.resource))
         }
@@ -60,14 +68,16 @@ package struct UnitClass: Sendable, Equatable {
 
     mutating func remove(_ unit: Resource) {
         units.removeSorted(unit.key.resource)
-        idle.removeSorted(unit.key.resource)
+        set(unit.key.resource, readyFrom: nil)
         unavailable.removeSorted(unit.key.resource)
     }
 
-    /// - Precondition: the unit is of the class and available, or not idle.
-    mutating func set(_ unit: Resource.ID, isIdle: Bool) {
-        idle.removeSorted(unit)
-        if isIdle { idle.insert(unit, at: idle.place(of: unit)) }
+    /// - Precondition: the unit is of the class and available, or never ready.
+    mutating func set(_ unit: Resource.ID, readyFrom from: Timestamp?) {
+        if let old = readyFrom[unit] { ready.removeSorted(Ready(from: old, unit: unit)) }
+        readyFrom[unit] = from
+        guard let from, case let entry = Ready(from: from, unit: unit) else { return }
+        ready.insert(entry, at: ready.place(of: entry))
     }
 
     mutating func set(_ lease: Lease.ID, isAwaiting: Bool) {
