@@ -51,7 +51,11 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "FleetStore", dependencies: ["FleetDomain", "FleetJSON"], swiftSettings: strict),
         .target(
-            name: "FleetService", dependencies: ["FleetStore", "FleetDomain", "FleetJSON", logging, lifecycle],
+            name: "FleetService",
+            dependencies: [
+                "FleetStore", "FleetDomain", "FleetJSON", logging, lifecycle,
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
             swiftSettings: strict),
         .target(
             name: "FleetHTTP",

@@ -110,6 +110,8 @@ package enum OpenAPI {
                 response["content"] = [
                     "application/json": ["schema": ["$ref": .string("#/components/schemas/\(schema)")]]
                 ]
+            } else if endpoint.path.hasSuffix("/events/stream") {
+                response["content"] = ["text/event-stream": ["schema": ["type": .string("string")]]]
             } else if endpoint.path == "/metrics" {
                 response["content"] = ["text/plain": ["schema": ["type": .string("string")]]]
             } else if endpoint.path == "/openapi.json" {

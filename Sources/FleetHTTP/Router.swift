@@ -81,6 +81,7 @@ package enum Router {
         .init(.get, API.base + "/metrics", .permission(.metricsRead), "Read recorded metrics, and how well a federation coordinates", parameters: Filters.metrics, answers: [(200, "MetricList")], handler: MetricRoutes.list),
         .init(.post, API.base + "/metrics", .permission(.metricsWrite), "Record a coordination metric", body: MetricRoutes.draft, answers: [(201, "Metric")], handler: MetricRoutes.record),
         .init(.get, API.base + "/events", .permission(.eventRead), "Read events", parameters: Filters.events, answers: [(200, "EventList")], handler: EventRoutes.list),
+        .init(.get, API.base + "/events/stream", .permission(.eventRead), "Follow the events", parameters: Filters.eventStream, answers: [(200, nil)], handler: EventRoutes.stream),
         .init(.get, API.base + "/audit-log", .permission(.auditRead), "Read the audit log", parameters: Filters.audit, answers: [(200, "AuditList")], handler: EventRoutes.audit),
         .init(.post, API.base + "/api-keys", .permission(.keyManage), "Make an API key", body: KeyRoutes.draft, answers: [(201, "APIKey")], handler: KeyRoutes.create),
         .init(.get, API.base + "/api-keys", .permission(.keyManage), "List API keys", parameters: Endpoint.Parameter.paging, answers: [(200, "APIKeyList")], handler: KeyRoutes.list),
@@ -130,6 +131,11 @@ private enum Filters {
                 "step", .integer(MetricsPeriod.stepMin...31_536_000),
                 "Divides the summary into steps of so many seconds, at most 1,000; needs federation_id."),
         ] + Endpoint.Parameter.paging
+    static let eventStream = [
+        Endpoint.Parameter(
+            "after", .string(1...512), "What comes after this position; Last-Event-ID goes before, and without it now."),
+        Endpoint.Parameter("types", .string(1...2000), "Only these types, separated by commas."), federation,
+    ]
     static let events = [
         Endpoint.Parameter("after", .string(1...512), "What comes after this position."),
         Endpoint.Parameter("types", .string(1...2000), "Only these types, separated by commas."), federation,

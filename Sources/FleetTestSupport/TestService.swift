@@ -34,8 +34,11 @@ package struct TestService: Sendable {
         try await store.migrate(now: clock.now)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let metrics = MetricsRegistry()
+        var orchestratorLimits = FederationOrchestrator.Limits()
+        orchestratorLimits.pulse = .milliseconds(50)
         let orchestrator = FederationOrchestrator(
-            store: store, environment: clock.environment, observer: .recording(in: metrics), logger: logger)
+            store: store, environment: clock.environment, limits: orchestratorLimits,
+            observer: .recording(in: metrics), logger: logger)
         let api = API(
             store: store, orchestrator: orchestrator, environment: clock.environment,
             authenticator: .reading(store, orchestrator.committed, tokens: tokens, now: { clock.now }),
@@ -144,8 +147,21 @@ package struct TestService: Sendable {
         }
         for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
-        let bytes = Array(try await response.body.collect(upTo: 64 << 20).readableBytesView)
+        let bytes = Array(try await response.bytesOrFirst.readableBytesView)
         let fields = response.headers.reduce(into: [String: String]()) { $0[$1.name.lowercased()] = $1.value }
         return Reply(status: Int(response.status.code), headers: fields, bytes: bytes)
+    }
+}
+
+extension HTTPClientResponse {
+    /// The whole body; of a stream, which has no end, what comes first.
+    fileprivate var bytesOrFirst: ByteBuffer {
+        get async throws {
+            guard headers.first(name: "content-type") == "text/event-stream" else {
+                return try await body.collect(upTo: 64 << 20)
+            }
+            var chunks = body.makeAsyncIterator()
+            return try await chunks.next() ?? ByteBuffer()
+        }
     }
 }

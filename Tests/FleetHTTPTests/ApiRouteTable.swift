@@ -70,6 +70,7 @@ enum ApiRouteTable {
         ("GET /metrics", .metricsRead),
         ("POST /metrics", .metricsWrite),
         ("GET /events", .eventRead),
+        ("GET /events/stream", .eventRead),
         ("GET /audit-log", .auditRead),
         ("POST /api-keys", .keyManage),
         ("GET /api-keys", .keyManage),

@@ -1,4 +1,5 @@
 import FleetDomain
+import FleetHTTP
 import FleetJSON
 import FleetTestSupport
 import Testing
@@ -32,9 +33,10 @@ struct SharingStage {
     ///
     /// - Parameter level: how isolated all three are: `none` grants at once, `medium` asks the owner.
     static func run(
-        level: String, policy: String = "{}", _ story: @Sendable (SharingStage) async throws -> Void
+        level: String, policy: String = "{}", limits: EdgeLimits = EdgeLimits(),
+        _ story: @Sendable (SharingStage) async throws -> Void
     ) async throws {
-        try await TestService.run { service in
+        try await TestService.run(limits: limits) { service in
             try await story(try await SharingStage(service, level: level, policy: policy))
         }
     }

@@ -201,6 +201,7 @@ extension ConnectionGuard {
             state.responseStarted()
             isBodyless =
                 current?.request.method == .head || response.status == .noContent || response.status == .notModified
+            if response.headerFields[.connection] == "close" { state.closesAfterResponse = true }
             if state.closesAfterResponse { head.headers.replaceOrAdd(name: "connection", value: "close") }
         }
         context.write(wrapOutboundOut(.head(head)), promise: promise)

@@ -17,6 +17,10 @@ package struct EdgeLimits: Sendable {
     /// How long input is thrown away after our last answer. Closing a socket with unread input resets the
     /// connection, and a reset may destroy the answer before the peer has read it.
     package var lingerDuration: Duration = .seconds(1)
+    /// A stream of events has a line at least so often, with the time between two pulses of the log.
+    package var heartbeatDuration: Duration = .seconds(9)
+    /// A reader of a stream that was at the end of the log and falls so many events behind is told to read anew.
+    package var streamLagMax: Int64 = 10_000
     /// No object of the API comes near it.
     package var bodyBytesMax = 1 << 20
     /// One header field; a token with many claims takes 8 KiB.

@@ -2,7 +2,9 @@ import FleetDomain
 import FleetJSON
 import FleetService
 import FleetStore
+import HTTPTypes
 import Hummingbird
+import ServiceLifecycle
 
 /// The log, as events and as audit records.
 enum EventRoutes {
@@ -13,29 +15,69 @@ enum EventRoutes {
             try call.api.sealer.position(text, for: call.principal)
         }
         let limit = call.query["limit"].flatMap { Int($0) } ?? limitDefault
-        let federation = call.parameter("federation_id", Federation.ID.init)
-        var filter = EventFilter()
-        filter.types = try types(call.query["types"])
-        let (events, end, facts) = try await scan(call, filter, after: after ?? 0, limit: limit) {
-            event, facts in
-            (federation == nil || event.entity.federation == federation)
-                && call.view.sees(event, standings: facts.standings, members: facts.members)
-        }
-        try await call.notePrivilege(towards: Set(events.flatMap(\.audience.parties)), action: .eventRead)
+        var reader = try reader(call)
+        let (events, end) = try await reader.read(after: after ?? 0, limit: limit)
+        try await reader.noteReading(of: events)
         var writer = JSONWriter(capacity: 1024 * (events.count + 1))
         writer.beginObject()
         writer.key("events")
         writer.beginArray()
         for event in events {
-            call.view.write(
-                event, standings: facts.standings,
-                sequence: call.api.sealer.text(of: event.position, for: call.principal),
-                to: &writer)
+            let sequence = call.api.sealer.text(of: event.position, for: call.principal)
+            reader.write(event, sequence: sequence, to: &writer)
         }
         writer.endArray()
         writer.field("next_after", call.api.sealer.text(of: end, for: call.principal))
         writer.endObject()
         return try call.answer(writer.bytes, isObject: false)
+    }
+
+    /// Follows the log; without a position from its end on.
+    static func stream(_ call: Call) async throws -> Response {
+        try call.request.negotiate("text/event-stream")
+        let log = call.api.orchestrator.committed
+        let text = call.request.headers[.lastEventID] ?? call.query["after"]
+        let start = try text.map { text throws(FleetError) in
+            try call.api.sealer.position(text, for: call.principal)
+        }
+        guard start ?? 0 <= log.position else {
+            throw FleetError(.invalidPosition, "The log has not come to this position.")
+        }
+        let reader = try reader(call)
+        let position = start ?? log.position
+        let body = ResponseBody { writer in
+            let follower = log.tail.follow()
+            defer { follower.end() }
+            try await withGracefulShutdownHandler {
+                try await call.request.http.body.consumeWithInboundCloseHandler { _ in
+                    var stream = EventStream(call, reader, after: position, follower)
+                    try await stream.run(&writer)
+                } onInboundClosed: {
+                    follower.end()
+                }
+            } onGracefulShutdown: {
+                follower.end()
+            }
+            try await writer.finish(nil)
+        }
+        let headers: HTTPFields = [
+            .contentType: "text/event-stream", .cacheControl: "no-store", .xAccelBuffering: "no",
+            // When the stream has ended, so has the body that was waited on for the reader to leave.
+            .connection: "close",
+        ]
+        return Response(status: .ok, headers: headers, body: body)
+    }
+
+    /// What the caller may see of the types and the federation that it asks for.
+    private static func reader(_ call: Call) throws(FleetError) -> EventReader {
+        var filter = EventFilter()
+        filter.types = try types(call.query["types"])
+        let federation = call.parameter("federation_id", Federation.ID.init)
+        let view = call.view
+        return EventReader(call, filter) { event, facts in
+            (federation == nil || event.entity.federation == federation)
+                && view.sees(event, standings: facts.standings, members: facts.members)
+        }
     }
 
     private static func types(_ text: String?) throws(FleetError) -> [EventType]? {
@@ -61,12 +103,14 @@ enum EventRoutes {
         filter.from = call.parameter("from", Timestamp.init)
         filter.to = call.parameter("to", Timestamp.init)
         let after = page.after.flatMap { Int64($0) } ?? 0
-        // One more than the page, to know whether there is a next one.
-        let (events, end, _) = try await scan(call, filter, after: after, limit: page.size + 1) { event, facts in
-            call.view.seesAudit(of: event, standings: facts.standings, members: facts.members)
+        let view = call.view
+        var reader = EventReader(call, filter) { event, facts in
+            view.seesAudit(of: event, standings: facts.standings, members: facts.members)
                 && (fleet == nil || concerns(event, fleet)) && (outcome == nil || event.auditOutcome == outcome)
                 && (action == nil || event.auditAction == action)
         }
+        // One more than the page, to know whether there is a next one.
+        let (events, end) = try await reader.read(after: after, limit: page.size + 1)
         let shown = events.prefix(page.size)
         let last = events.count > page.size ? shown.last?.position : isCut(end, after) ? end : nil
         let found = Page(found: Array(shown), size: page.size)
@@ -86,44 +130,10 @@ enum EventRoutes {
         guard let fleet else { return true }
         return event.actingFleet == fleet || event.audience.parties.contains(fleet)
     }
+}
 
-    /// What decides today whether a reader may see an event of the past.
-    private struct Facts {
-        var standings: [Federation.ID: Standing] = [:]
-        var members: [Member.Key: Member] = [:]
-    }
-
-    /// Reads the log from `after` until `limit` events are found that `isSeen` lets through, or one stretch is over.
-    private static func scan(
-        _ call: Call, _ filter: EventFilter, after: Int64, limit: Int, _ isSeen: (Event, Facts) -> Bool
-    ) async throws -> ([Event], Int64, Facts) {
-        let store = call.api.store
-        var filter = filter
-        var facts = Facts()
-        if !call.principal.holdsEverywhere(.eventRead) {
-            filter.reader = call.principal
-            facts.standings = try await stored { () throws(StoreError) in
-                try await store.standings(of: call.principal)
-            }
-        }
-        var found: [Event] = []
-        var position = after
-        let last = after + Store.stretchLength
-        while found.count < limit, position < last {
-            let start = position
-            let (narrowed, tied) = (filter, facts.standings)
-            let stretch = try await stored { () throws(StoreError) in
-                try await store.events(matching: narrowed, after: start, limit: limit, standings: tied)
-            }
-            guard stretch.end > start else { break }
-            let keys = Set(stretch.events.flatMap(call.view.membersToCheck))
-            facts.members = try await stored { () throws(StoreError) in try await store.members(keys) }
-            for event in stretch.events where found.count < limit {
-                position = event.position
-                if isSeen(event, facts) { found.append(event) }
-            }
-            if found.count < limit { position = stretch.end }
-        }
-        return (found, position, facts)
-    }
+extension HTTPField.Name {
+    fileprivate static let lastEventID = Self("Last-Event-ID")!
+    /// Tells a proxy in front to pass each event on as it comes.
+    fileprivate static let xAccelBuffering = Self("X-Accel-Buffering")!
 }

@@ -6,6 +6,8 @@ extension FederationOrchestrator {
     private static let utilization = MetricsRegistry.Name(
         "fleet_sharing_utilization_ratio", help: "Quantity in the hands of borrowers by quantity offered.")
     private static let queue = MetricsRegistry.Name("fleet_writer_queue_depth", help: "Commands that wait.")
+    private static let followers = MetricsRegistry.Name(
+        "fleet_event_streams", help: "Streams of events that are open.")
     private static let position = MetricsRegistry.Name("fleet_log_position", help: "Position of the last event.")
 
     /// What is true now, read between two batches.
@@ -20,6 +22,7 @@ extension FederationOrchestrator {
         }
         gauges.append((Self.utilization, [:], summary.utilization))
         gauges.append((Self.queue, [:], Double(queueDepth)))
+        gauges.append((Self.followers, [:], Double(committed.tail.followers)))
         gauges.append((Self.position, [:], Double(committed.position)))
         return gauges
     }

@@ -1,11 +1,13 @@
 import FleetDomain
 import Synchronization
 
-/// How far the log is durable, for those who wait for a position, and when the API keys last changed, for those who
-/// remember what they read of one.
+/// How far the log is durable, for those who wait for a position; when the API keys and the memberships last changed, for
+/// those who remember what they read of them; and the last events, for those who follow it.
 package final class CommittedLog: Sendable {
     private let end = Atomic<Int64>(0)
     private let changeOfKeys = Atomic<Int64>(0)
+    private let changeOfMembers = Atomic<Int64>(0)
+    package let tail = EventTail()
 
     init() {}
 
@@ -14,18 +16,27 @@ package final class CommittedLog: Sendable {
     /// The position of the last event that made or revoked an API key, or from which that is not known.
     package var keyGeneration: UInt64 { UInt64(changeOfKeys.load(ordering: .acquiring)) }
 
+    /// The position of the last event that changed a federation or a membership, or from which that is not known.
+    package var memberGeneration: Int64 { changeOfMembers.load(ordering: .acquiring) }
+
     /// Told before anybody is answered, so that who has seen an answer finds what it speaks of.
     func advance(over batch: Batch) {
         guard let last = batch.events.last else { return }
         if let change = batch.events.last(where: { $0.entity.kind == .apiKey }) {
             changeOfKeys.store(change.position, ordering: .releasing)
         }
+        if let change = batch.events.last(where: { $0.entity.kind == .member || $0.entity.kind == .federation }) {
+            changeOfMembers.store(change.position, ordering: .releasing)
+        }
         end.store(last.position, ordering: .releasing)
+        tail.append(batch.events)
     }
 
     /// The log was read anew; what was remembered of it may be old.
     func restart(at position: Int64) {
+        defer { tail.restart() }
         changeOfKeys.store(position, ordering: .releasing)
+        changeOfMembers.store(position, ordering: .releasing)
         end.store(position, ordering: .releasing)
     }
 }

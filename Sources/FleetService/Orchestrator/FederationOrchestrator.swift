@@ -17,6 +17,8 @@ package final class FederationOrchestrator: Service {
         package var batch = 256
         /// How long a command may wait undecided.
         package var patience: Seconds = 10
+        /// How often those who follow the log are woken though nothing happened.
+        package var pulse: Duration = .seconds(5)
 
         package init() {}
     }
@@ -107,6 +109,9 @@ package final class FederationOrchestrator: Service {
                     group.addTask { [mailbox] in
                         while (try? await Task.sleep(for: interval)) != nil { mailbox.poke() }
                     }
+                }
+                group.addTask { [committed, pulse = limits.pulse] in
+                    while (try? await Task.sleep(for: pulse)) != nil { committed.tail.pulse() }
                 }
                 await serve(&writer)
                 group.cancelAll()

@@ -16,6 +16,11 @@ package struct EventStretch: Sendable {
     package let events: [Event]
     /// Everything up to here has been looked at.
     package let end: Int64
+
+    package init(events: [Event], end: Int64) {
+        self.events = events
+        self.end = end
+    }
 }
 
 extension Store {

@@ -1,0 +1,89 @@
+import FleetDomain
+import FleetJSON
+import FleetService
+import FleetStore
+
+/// Reads the log for one caller, who is shown what it may see today.
+struct EventReader {
+    /// What decides today whether a reader may see an event of the past.
+    struct Facts {
+        var standings: [Federation.ID: Standing] = [:]
+        var members: [Member.Key: Member] = [:]
+    }
+
+    private let call: Call
+    private let filter: EventFilter
+    private let isSeen: @Sendable (Event, Facts) -> Bool
+    private var facts = Facts()
+    /// As of which change of a membership the standings are.
+    private var generation: Int64?
+
+    /// - Parameter isSeen: what is shown of what the filter lets through.
+    init(_ call: Call, _ filter: EventFilter, isSeen: @escaping @Sendable (Event, Facts) -> Bool) {
+        self.call = call
+        self.isSeen = isSeen
+        var filter = filter
+        if !call.principal.holdsEverywhere(.eventRead) { filter.reader = call.principal }
+        self.filter = filter
+    }
+
+    /// Reads from `after` until `limit` events are found that are shown, the log is over, or one stretch of it is.
+    ///
+    /// - Parameter tail: where what is not in it is read from the store; it knows the filter's types only.
+    /// - Returns: the events, and up to where was looked.
+    mutating func read(
+        after: Int64, limit: Int, from tail: EventTail? = nil
+    ) async throws -> (events: [Event], end: Int64) {
+        var found: [Event] = []
+        var position = after
+        let last = after + Store.stretchLength
+        while found.count < limit, position < last {
+            try await refreshStandings()
+            let stretch = try await stretch(after: position, limit: limit, from: tail)
+            guard stretch.end > position else { break }
+            let keys = Set(stretch.events.flatMap(call.view.membersToCheck))
+            if !keys.isEmpty {
+                let store = call.api.store
+                facts.members = try await stored { () throws(StoreError) in try await store.members(keys) }
+            }
+            for event in stretch.events where found.count < limit {
+                position = event.position
+                if isSeen(event, facts) { found.append(event) }
+            }
+            if found.count < limit { position = stretch.end }
+        }
+        return (found, position)
+    }
+
+    /// Notes that the caller was shown these by its privilege, where it was; that this was noted before is not noted again.
+    func noteReading(of events: [Event]) async throws {
+        let owners = events.filter { $0.entity.kind != .crossing }.flatMap(\.audience.parties)
+        try await call.notePrivilege(towards: Set(owners), action: .eventRead)
+    }
+
+    /// - Parameter sequence: the position as the reader may see it.
+    func write(_ event: Event, sequence: String, to writer: inout JSONWriter) {
+        call.view.write(event, standings: facts.standings, sequence: sequence, to: &writer)
+    }
+
+    private mutating func refreshStandings() async throws {
+        guard filter.reader != nil else { return }
+        // Taken before they are read: whatever changes meanwhile has them read again.
+        let current = call.api.orchestrator.committed.memberGeneration
+        guard generation != current else { return }
+        let (store, principal) = (call.api.store, call.principal)
+        facts.standings = try await stored { () throws(StoreError) in try await store.standings(of: principal) }
+        generation = current
+    }
+
+    private func stretch(after position: Int64, limit: Int, from tail: EventTail?) async throws -> EventStretch {
+        if let events = tail?.events(after: position, limit: limit), let end = events.last?.position {
+            let types = filter.types
+            return EventStretch(events: events.filter { types?.contains($0.type) ?? true }, end: end)
+        }
+        let (store, filter, standings) = (call.api.store, filter, facts.standings)
+        return try await stored { () throws(StoreError) in
+            try await store.events(matching: filter, after: position, limit: limit, standings: standings)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import FleetDomain
+import FleetJSON
+import FleetService
+import FleetStore
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+
+/// The log as Server-Sent Events, as far as one reader may see it: what came after a position, and then what comes.
+struct EventStream {
+    /// Events of one round; memory stays flat however far behind the reader is.
+    private static let roundLength = 100
+    private let call: Call
+    private let reader: EventReader
+    private let follower: EventTail.Follower
+    private var position: Int64
+    private var wasAtEnd = false
+    private var lastWrite = ContinuousClock.now
+    private var keyGeneration: UInt64
+
+    private var limits: EdgeLimits { call.request.limits }
+    private var committed: CommittedLog { call.api.orchestrator.committed }
+
+    /// - Parameter position: after which it begins.
+    init(_ call: Call, _ reader: EventReader, after position: Int64, _ follower: EventTail.Follower) {
+        self.call = call
+        self.reader = reader
+        self.position = position
+        self.follower = follower
+        keyGeneration = call.api.orchestrator.committed.keyGeneration
+    }
+
+    /// Writes until the reader leaves, may read no more, falls too far behind, or the service stops.
+    mutating func run(_ writer: inout any ResponseBodyWriter) async throws {
+        var reader = reader
+        try await write(": events\nretry: 1000\n\n", &writer)
+        while !follower.isEnded, !Task.isCancelled, await isStillKnown() {
+            let (events, end) = try await reader.read(
+                after: position, limit: Self.roundLength, from: committed.tail)
+            if !events.isEmpty {
+                try await reader.noteReading(of: events)
+                var text = ""
+                for event in events { append(event, reader, to: &text) }
+                try await write(text, &writer)
+            }
+            position = end
+            if position >= committed.position { wasAtEnd = true }
+            if wasAtEnd, committed.position - position > limits.streamLagMax {
+                return try await write("event: resync\n\(idLine)data: {\"reason\":\"too_far_behind\"}\n\n", &writer)
+            }
+            if ContinuousClock.now - lastWrite > limits.heartbeatDuration {
+                // The place moves on over what the reader may not see.
+                try await write(": heartbeat\n\(idLine)\n", &writer)
+            }
+            guard position >= committed.position else { continue }
+            let here = position
+            await follower.sleep { [committed] in committed.position > here }
+        }
+    }
+
+    private var idLine: String { "id: \(call.api.sealer.text(of: position, for: call.principal))\n" }
+
+    private func append(_ event: Event, _ reader: EventReader, to text: inout String) {
+        let sequence = call.api.sealer.text(of: event.position, for: call.principal)
+        var json = JSONWriter(capacity: 1024)
+        reader.write(event, sequence: sequence, to: &json)
+        text += "id: \(sequence)\nevent: \(EventType.prefix)\(event.type.rawValue)\ndata: \(json.string)\n\n"
+    }
+
+    private mutating func write(_ text: String, _ writer: inout any ResponseBodyWriter) async throws {
+        try await writer.write(ByteBuffer(string: text))
+        lastWrite = .now
+    }
+
+    /// Whether the credential still holds: looked at when any key was revoked, and as often as the line is quiet.
+    private mutating func isStillKnown() async -> Bool {
+        let generation = committed.keyGeneration
+        guard generation != keyGeneration || ContinuousClock.now - lastWrite > limits.heartbeatDuration / 2 else {
+            return true
+        }
+        keyGeneration = generation
+        guard let principal = try? await call.api.authenticator.principal(for: call.request.headers) else {
+            return false
+        }
+        return principal == call.principal
+    }
+}
