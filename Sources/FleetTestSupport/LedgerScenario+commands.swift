@@ -5,6 +5,7 @@ extension LedgerScenario {
     package mutating func nextCommand() -> LedgerCommand {
         // As the writer does it: who waits comes before the next command.
         if ledger.hasStirred { return handOn() }
+        if isPooled, random.chance(25) { return random.chance(40) ? extend() : book() }
         if isCrowded, random.chance(95) { return crowdedCommand() }
         switch random.int(in: 0...99) {
         case 0..<20: return request()
@@ -112,6 +113,28 @@ extension LedgerScenario {
             duration: random.chance(80) ? duration : nil, priority: random.optional { $0.pick(Priority.allCases) },
             status: random.chance(20) ? random.pick(LeaseStatus.allCases) : nil)
         return command("update lease", as: caller(for: lease.target, lease.source)) {
+            ledger, context throws(FleetError) in
+            try ledger.update(lease.id, update, &context)
+        }
+    }
+
+    /// Units of the type that is pooled, soon, so that there is little left of their classes.
+    private mutating func book() -> LedgerCommand {
+        allocate(
+            AllocationRequest(
+                federation: anyFederation(), target: random.pick(Self.fleets),
+                items: [AllocationItem(type: Self.types[0], quantity: random.int(in: 1...2))],
+                duration: random.int(in: 600...6000), earliest: now + random.int(in: 0...8000)))
+    }
+
+    /// A lease of pooled units is made longer, over what may be bound to its unit next.
+    private mutating func extend() -> LedgerCommand {
+        let bound = ledger.leases.values.filter {
+            $0.terms != nil && $0.resource != nil && ($0.status == .active || $0.status == .granted)
+        }
+        guard let lease = bound.min(by: { ($0.endsAt, $0.id) < ($1.endsAt, $1.id) }) else { return allocationCommand() }
+        let update = LeaseUpdate(duration: lease.duration + random.int(in: 1...4000))
+        return command("extend lease", as: Self.operatorOf(lease.source, lease.target)) {
             ledger, context throws(FleetError) in
             try ledger.update(lease.id, update, &context)
         }

@@ -235,6 +235,8 @@ private enum Transitions {
     ]
     /// Events that tell of a change within the status.
     static let mayStay: Set<EventType> = [
+        // A second removal recalls what the first did not.
+        .memberLeaving,
         .sharingExtended, .sharingUpdated, .sharingBound, .memberUpdated, .federationUpdated,
     ]
 

@@ -67,7 +67,7 @@ extension Onlooker {
         guard (try? ledger.allocate(request, &context)) != nil else { return 0 }
         let events = Array(ledger.recorded[count...])
         guard victims(among: events).isEmpty else { return 0 }
-        return events.compactMap(\.entity.asLease).filter { Self.holding.contains($0.status) }
+        return events.compactMap(\.entity.asLease).filter { $0.version == 1 && Self.holding.contains($0.status) }
             .reduce(0) { $0 + $1.quantity }
     }
 }

@@ -77,9 +77,10 @@ struct EventReader {
     }
 
     private func stretch(after position: Int64, limit: Int, from tail: EventTail?) async throws -> EventStretch {
-        if let events = tail?.events(after: position, limit: limit), let end = events.last?.position {
+        if let events = tail?.events(after: position, limit: limit) {
             let types = filter.types
-            return EventStretch(events: events.filter { types?.contains($0.type) ?? true }, end: end)
+            let wanted = events.filter { types?.contains($0.type) ?? true }
+            return EventStretch(events: wanted, end: events.last?.position ?? position)
         }
         let (store, filter, standings) = (call.api.store, filter, facts.standings)
         return try await stored { () throws(StoreError) in

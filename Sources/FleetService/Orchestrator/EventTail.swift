@@ -56,7 +56,7 @@ package final class EventTail: Sendable {
     package func events(after position: Int64, limit: Int) -> [Event]? {
         state.withLock { state in
             guard let first = state.events.first?.position, position >= first - 1,
-                case let start = Int(position - first + 1), start < state.events.count
+                case let start = Int(position - first + 1), start <= state.events.count
             else { return nil }
             return Array(state.events[start..<min(start + limit, state.events.count)])
         }

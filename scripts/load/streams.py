@@ -1,0 +1,89 @@
+"""Follows the events of a running service with many readers, on the loopback address, and prints how soon they hear.
+
+    API_KEY=… streams.py PORT READERS RATE SECONDS [PID]
+
+RATE events a second are made, one after the other; the time is taken from the first byte of the request that makes one to
+the receipt at each reader. With a RATE of 0 the readers are idle. With PID, what the process holds of memory is printed.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+HOST, BASE = "127.0.0.1", "/api/v1/fleet-coordination"
+PORT, READERS, RATE, SECONDS = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
+PID = sys.argv[5] if len(sys.argv) > 5 else None
+
+sent: dict[str, float] = {}
+waits: list[float] = []
+
+
+def head(method: str, path: str, length: int = 0) -> bytes:
+    return (
+        f"{method} {BASE}{path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {os.environ['API_KEY']}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def resident() -> int:
+    """KiB that the service holds."""
+    with open(f"/proc/{PID}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+async def read() -> None:
+    reader, writer = await asyncio.open_connection(HOST, PORT)
+    writer.write(head("GET", "/events/stream?types=federation.created"))
+    rest = b""
+    while chunk := await reader.read(1 << 16):
+        now = time.perf_counter()
+        *blocks, rest = (rest + chunk).split(b"\n\n")
+        for block in blocks:
+            _, found, tail = block.partition(b'"name":"stream-')
+            start = sent.get(tail.split(b'"', 1)[0].decode()) if found else None
+            if start is not None:
+                waits.append(now - start)
+
+
+async def write() -> int:
+    reader, writer = await asyncio.open_connection(HOST, PORT)
+    count, end = 0, time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        name = f"{os.getpid()}-{count}"
+        body = json.dumps({"name": f"stream-{name}"}).encode()
+        sent[name] = time.perf_counter()
+        writer.write(head("POST", "/federations", len(body)) + body)
+        fields = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
+        await reader.readexactly(next(int(f.split(":")[1]) for f in fields if f.startswith("content-length:")))
+        count += 1
+        await asyncio.sleep(1 / RATE)
+    return count
+
+
+async def main() -> None:
+    before = resident() if PID else 0
+    readers = []
+    for index in range(READERS):
+        readers.append(asyncio.create_task(read()))
+        if index % 100 == 99:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(3)
+    if RATE > 0:
+        count = await write()
+        await asyncio.sleep(2)
+        waits.sort()
+        p50, p99 = (waits[len(waits) * part // 100] * 1000 for part in (50, 99))
+        print(
+            f"{READERS} streams, {count} events: {len(waits)} of {count * READERS} heard, "
+            f"p50 {p50:.1f} ms  p99 {p99:.1f} ms  most {waits[-1] * 1000:.1f} ms"
+        )
+    else:
+        await asyncio.sleep(SECONDS)
+        print(f"{READERS} idle streams: {(resident() - before) / READERS:.1f} KiB each")
+    for reader in readers:
+        reader.cancel()
+
+
+asyncio.run(main())
