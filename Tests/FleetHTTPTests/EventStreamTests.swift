@@ -117,6 +117,10 @@ struct EventStreamTests {
             let brief = try await service.key([.auditor], expiresAt: service.clock.now + 60)
             try await service.follow(key: brief) { stream in
                 service.clock.advance(by: 61)
+                // Also while there is always something to tell.
+                for index in 0..<500 where !stream.isOver {
+                    _ = try await service.ok("POST", "/federations", #"{"name":"busy \#(index)"}"#)
+                }
                 try await stream.untilEnd()
             }
             #expect(try await service.followers() == 0)
@@ -127,6 +131,7 @@ struct EventStreamTests {
     func slow() async throws {
         var limits = EdgeLimits.quick
         limits.streamLagMax = 200
+        limits.streamLagDuration = .zero
         try await TestService.run(limits: limits) { service in
             let federation = try await service.found([("owner", "none"), ("borrower", "none")])
             for index in 0..<256 {
@@ -149,6 +154,38 @@ struct EventStreamTests {
                 #expect(!end.id.isEmpty && end.data.text("reason") == "too_far_behind")
                 try await stream.untilEnd()
             }
+        }
+    }
+
+    @Test("goes on from its beginning when it was cut before anything happened")
+    func cutEarly() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            var start = ""
+            try await stage.service.follow(key: stage.key(.owner)) { stream in start = stream.start }
+            try await stage.register("van")
+            try await stage.service.follow(key: stage.key(.owner), headers: ["Last-Event-ID": start]) { stream in
+                let first = try await stream.next(within: .seconds(5))
+                #expect(first?.data.text("subject") == "owner/van")
+            }
+        }
+    }
+
+    @Test("is not opened more often than it may be, and not with a body")
+    func bounded() async throws {
+        var limits = EdgeLimits.quick
+        limits.streamsOfOneMax = 2
+        try await TestService.run(limits: limits) { service in
+            try await service.follow { _ in
+                try await service.follow { _ in
+                    let third = try await service.send("GET", "/events/stream")
+                    third.expectProblem(503, "overloaded", "a third stream")
+                    let other = try await service.send(
+                        "GET", "/events/stream", key: try await service.key([.auditor]))
+                    #expect(other.status == 200)
+                }
+            }
+            let withBody = try await service.send("GET", "/events/stream", #"{"some":"body"}"#)
+            withBody.expectProblem(400, "malformed_request", "a stream with a body")
         }
     }
 
@@ -253,6 +290,8 @@ private final class EventSource: Sendable {
     struct State {
         var messages: [Message] = []
         var isOpen = false
+        /// The place at which the stream began.
+        var start = ""
         var isOver = false
         var isPaused = false
     }
@@ -278,8 +317,8 @@ private final class EventSource: Sendable {
                     let message = Message(block: String(text[..<end.lowerBound]))
                     text.removeSubrange(..<end.upperBound)
                     state.withLock { state in
+                        if state.isOpen { state.messages.append(message) } else { state.start = message.id }
                         state.isOpen = true
-                        if let message { state.messages.append(message) }
                     }
                 }
                 while isPaused, !Task.isCancelled { try await Task.sleep(for: .milliseconds(5)) }
@@ -318,6 +357,9 @@ private final class EventSource: Sendable {
         return try #require(take(\.isHeartbeat))
     }
 
+    var isOver: Bool { state.withLock { $0.isOver } }
+    var start: String { state.withLock { $0.start } }
+
     func untilEnd() async throws { try await wait { $0.isOver } }
 
     private func take(_ isWanted: (Message) -> Bool) -> Message? {
@@ -330,8 +372,8 @@ private final class EventSource: Sendable {
 }
 
 extension EventSource.Message {
-    /// One block of lines; nil for the comment at the beginning.
-    fileprivate init?(block: String) {
+    /// One block of lines.
+    fileprivate init(block: String) {
         var message = Self()
         for line in block.split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 1).map { $0.drop { $0 == " " } }
@@ -341,7 +383,7 @@ extension EventSource.Message {
                 let type = String(parts[1])
                 message.type = type.hasPrefix(EventType.prefix) ? String(type.dropFirst(EventType.prefix.count)) : type
             case "data": message.data = (try? JSON.parse(String(parts[1])))?.objectValue ?? JSONObject()
-            case "retry": return nil
+            case "retry": break
             default: message.isHeartbeat = true
             }
         }

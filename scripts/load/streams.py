@@ -11,20 +11,33 @@ import json
 import os
 import sys
 import time
+import urllib.request
 
 HOST, BASE = "127.0.0.1", "/api/v1/fleet-coordination"
 PORT, READERS, RATE, SECONDS = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
 PID = sys.argv[5] if len(sys.argv) > 5 else None
 
+# One caller may not have so many open.
+READERS_A_KEY = 500
+
 sent: dict[str, float] = {}
 waits: list[float] = []
 
 
-def head(method: str, path: str, length: int = 0) -> bytes:
+def head(method: str, path: str, length: int = 0, key: str = os.environ["API_KEY"]) -> bytes:
     return (
-        f"{method} {BASE}{path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {os.environ['API_KEY']}\r\n"
+        f"{method} {BASE}{path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
+
+
+def make_key() -> str:
+    request = urllib.request.Request(
+        f"http://{HOST}:{PORT}{BASE}/api-keys",
+        data=b'{"name":"streams","roles":["auditor"]}',
+        headers={"Authorization": f"Bearer {os.environ['API_KEY']}", "Content-Type": "application/json"},
+    )
+    return json.load(urllib.request.urlopen(request))["key"]
 
 
 def resident() -> int:
@@ -33,9 +46,9 @@ def resident() -> int:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
 
-async def read() -> None:
+async def read(key: str) -> None:
     reader, writer = await asyncio.open_connection(HOST, PORT)
-    writer.write(head("GET", "/events/stream?types=federation.created"))
+    writer.write(head("GET", "/events/stream?types=federation.created", key=key))
     rest = b""
     while chunk := await reader.read(1 << 16):
         now = time.perf_counter()
@@ -66,7 +79,9 @@ async def main() -> None:
     before = resident() if PID else 0
     readers = []
     for index in range(READERS):
-        readers.append(asyncio.create_task(read()))
+        if index % READERS_A_KEY == 0:
+            key = make_key()
+        readers.append(asyncio.create_task(read(key)))
         if index % 100 == 99:
             await asyncio.sleep(0.05)
     await asyncio.sleep(3)

@@ -19,8 +19,15 @@ package struct EdgeLimits: Sendable {
     package var lingerDuration: Duration = .seconds(1)
     /// A stream of events has a line at least so often, with the time between two pulses of the log.
     package var heartbeatDuration: Duration = .seconds(9)
-    /// A reader of a stream that was at the end of the log and falls so many events behind is told to read anew.
+    /// A reader of a stream that was at the end of the log, falls so many events behind and stays there for so long is
+    /// told to read anew.
     package var streamLagMax: Int64 = 10_000
+    package var streamLagDuration: Duration = .seconds(5)
+    /// Streams that one principal, and all together, may have open: each takes memory and a share of every commit.
+    package var streamsOfOneMax = 1000
+    package var streamsMax = 10_000
+    /// How long a stopping service waits for a reader to take what was written.
+    package var streamLingerDuration: Duration = .seconds(2)
     /// No object of the API comes near it.
     package var bodyBytesMax = 1 << 20
     /// One header field; a token with many claims takes 8 KiB.

@@ -4,6 +4,7 @@ import FleetService
 import FleetStore
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import ServiceLifecycle
 
 /// The log, as events and as audit records.
@@ -36,7 +37,17 @@ enum EventRoutes {
     static func stream(_ call: Call) async throws -> Response {
         try call.request.negotiate("text/event-stream")
         let log = call.api.orchestrator.committed
-        let text = call.request.headers[.lastEventID] ?? call.query["after"]
+        // A body that nobody reads would hide that the reader has left.
+        let length = call.request.headers[.contentLength]
+        guard length == nil || length == "0", call.request.headers[.transferEncoding] == nil else {
+            throw FleetError(.malformedRequest, "This request takes no body.")
+        }
+        let limits = call.request.limits
+        guard log.tail.followers < limits.streamsMax,
+            log.tail.followers(named: call.principal.subject) < limits.streamsOfOneMax
+        else { throw FleetError(.overloaded, "Too many streams are open; close one of them.") }
+        let last = call.request.headers[.lastEventID].flatMap { $0.isEmpty ? nil : $0 }
+        let text = last ?? call.query["after"]
         let start = try text.map { text throws(FleetError) in
             try call.api.sealer.position(text, for: call.principal)
         }
@@ -46,7 +57,7 @@ enum EventRoutes {
         let reader = try reader(call)
         let position = start ?? log.position
         let body = ResponseBody { writer in
-            let follower = log.tail.follow()
+            let follower = log.tail.follow(as: call.principal.subject)
             defer { follower.end() }
             try await withGracefulShutdownHandler {
                 try await call.request.http.body.consumeWithInboundCloseHandler { _ in
@@ -57,6 +68,11 @@ enum EventRoutes {
                 }
             } onGracefulShutdown: {
                 follower.end()
+                // Who takes nothing of what was written does not hold up the stop.
+                let channel = call.request.context.channel
+                channel.eventLoop.scheduleTask(in: TimeAmount(limits.streamLingerDuration)) {
+                    channel.close(promise: nil)
+                }
             }
             try await writer.finish(nil)
         }

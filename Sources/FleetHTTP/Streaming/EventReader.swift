@@ -76,10 +76,19 @@ struct EventReader {
         generation = current
     }
 
+    /// Whether the event may be for the reader, told from its audience as the store tells it; `isSeen` decides.
+    private func mayConcern(_ event: Event) -> Bool {
+        guard let reader = filter.reader else { return true }
+        let (audience, fleets) = (event.audience, reader.fleets)
+        return event.actor == reader.subject || audience.parties.contains(where: fleets.contains)
+            || audience.witnesses.contains(where: fleets.contains)
+            || audience.coordinatorsOf.map { facts.standings[$0] != nil } == true
+    }
+
     private func stretch(after position: Int64, limit: Int, from tail: EventTail?) async throws -> EventStretch {
         if let events = tail?.events(after: position, limit: limit) {
             let types = filter.types
-            let wanted = events.filter { types?.contains($0.type) ?? true }
+            let wanted = events.filter { (types?.contains($0.type) ?? true) && mayConcern($0) }
             return EventStretch(events: wanted, end: events.last?.position ?? position)
         }
         let (store, filter, standings) = (call.api.store, filter, facts.standings)

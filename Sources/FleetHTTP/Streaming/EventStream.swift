@@ -10,12 +10,17 @@ import NIOCore
 struct EventStream {
     /// Events of one round; memory stays flat however far behind the reader is.
     private static let roundLength = 100
+    /// Bytes after which what a round has so far is written.
+    private static let partLength = 64 << 10
     private let call: Call
     private let reader: EventReader
     private let follower: EventTail.Follower
     private var position: Int64
     private var wasAtEnd = false
+    /// Since when it has been too far behind.
+    private var behindSince: ContinuousClock.Instant?
     private var lastWrite = ContinuousClock.now
+    private var lastCheck = ContinuousClock.now
     private var keyGeneration: UInt64
 
     private var limits: EdgeLimits { call.request.limits }
@@ -33,19 +38,25 @@ struct EventStream {
     /// Writes until the reader leaves, may read no more, falls too far behind, or the service stops.
     mutating func run(_ writer: inout any ResponseBodyWriter) async throws {
         var reader = reader
-        try await write(": events\nretry: 1000\n\n", &writer)
+        // With the place, so that who is cut before the first event goes on from here.
+        try await write(": events\nretry: 1000\n\(idLine)\n", &writer)
         while !follower.isEnded, !Task.isCancelled, await isStillKnown() {
             let (events, end) = try await reader.read(
                 after: position, limit: Self.roundLength, from: committed.tail)
             if !events.isEmpty {
                 try await reader.noteReading(of: events)
                 var text = ""
-                for event in events { append(event, reader, to: &text) }
-                try await write(text, &writer)
+                for event in events {
+                    append(event, reader, to: &text)
+                    guard text.utf8.count > Self.partLength else { continue }
+                    try await write(text, &writer)
+                    text = ""
+                }
+                if !text.isEmpty { try await write(text, &writer) }
             }
             position = end
             if position >= committed.position { wasAtEnd = true }
-            if wasAtEnd, committed.position - position > limits.streamLagMax {
+            if isTooFarBehind() {
                 return try await write("event: resync\n\(idLine)data: {\"reason\":\"too_far_behind\"}\n\n", &writer)
             }
             if ContinuousClock.now - lastWrite > limits.heartbeatDuration {
@@ -56,6 +67,17 @@ struct EventStream {
             let here = position
             await follower.sleep { [committed] in committed.position > here }
         }
+    }
+
+    /// Whether the reader was at the end and has been too far from it for too long: one large batch is no slow reader.
+    private mutating func isTooFarBehind() -> Bool {
+        guard wasAtEnd, committed.position - position > limits.streamLagMax else {
+            behindSince = nil
+            return false
+        }
+        let since = behindSince ?? .now
+        behindSince = since
+        return ContinuousClock.now - since >= limits.streamLagDuration
     }
 
     private var idLine: String { "id: \(call.api.sealer.text(of: position, for: call.principal))\n" }
@@ -72,16 +94,19 @@ struct EventStream {
         lastWrite = .now
     }
 
-    /// Whether the credential still holds: looked at when any key was revoked, and as often as the line is quiet.
+    /// Whether the credential still holds: looked at when any key was revoked, and every few seconds. While that cannot
+    /// be found out, it does.
     private mutating func isStillKnown() async -> Bool {
         let generation = committed.keyGeneration
-        guard generation != keyGeneration || ContinuousClock.now - lastWrite > limits.heartbeatDuration / 2 else {
+        guard generation != keyGeneration || ContinuousClock.now - lastCheck > limits.heartbeatDuration / 2 else {
             return true
         }
         keyGeneration = generation
-        guard let principal = try? await call.api.authenticator.principal(for: call.request.headers) else {
-            return false
+        lastCheck = .now
+        do throws(FleetError) {
+            return try await call.api.authenticator.principal(for: call.request.headers) == call.principal
+        } catch {
+            return error.code != .unauthenticated && error.code != .invalidCredentials
         }
-        return principal == call.principal
     }
 }

@@ -12,7 +12,7 @@ package final class EventTail: Sendable {
         /// Without a gap, up to the end of the log.
         var events = Deque<Event>()
         var sleepers: [UInt64: CheckedContinuation<Void, Never>] = [:]
-        var followers: Set<UInt64> = []
+        var followers: [UInt64: String] = [:]
         var lastFollower: UInt64 = 0
     }
 
@@ -62,11 +62,16 @@ package final class EventTail: Sendable {
         }
     }
 
+    /// How many of them have that name.
+    package func followers(named name: String) -> Int {
+        state.withLock { $0.followers.values.count { $0 == name } }
+    }
+
     /// Begins to follow; `Follower.end` ends it.
-    package func follow() -> Follower {
+    package func follow(as name: String) -> Follower {
         let id = state.withLock { state in
             state.lastFollower += 1
-            state.followers.insert(state.lastFollower)
+            state.followers[state.lastFollower] = name
             return state.lastFollower
         }
         return Follower(tail: self, id: id)
@@ -78,7 +83,7 @@ package final class EventTail: Sendable {
         fileprivate let id: UInt64
 
         /// Whether it was told to stop.
-        package var isEnded: Bool { tail.state.withLock { !$0.followers.contains(id) } }
+        package var isEnded: Bool { tail.state.withLock { $0.followers[id] == nil } }
 
         /// Returns when something was appended, or at the next pulse, or when it is ended or its task cancelled.
         ///
@@ -87,7 +92,7 @@ package final class EventTail: Sendable {
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
                     let sleeps = tail.state.withLock { state in
-                        guard state.followers.contains(id), !Task.isCancelled, !isDue() else { return false }
+                        guard state.followers[id] != nil, !Task.isCancelled, !isDue() else { return false }
                         state.sleepers[id] = continuation
                         return true
                     }
@@ -100,7 +105,7 @@ package final class EventTail: Sendable {
 
         package func end() {
             let sleeper = tail.state.withLock { state in
-                state.followers.remove(id)
+                state.followers[id] = nil
                 return state.sleepers.removeValue(forKey: id)
             }
             sleeper?.resume()
