@@ -19,7 +19,7 @@ struct WaitingTests {
     func servesAsTheModel(units: Int) throws {
         var pool = try Pool(units: units)
         var random = Generator(seed: UInt64(units))
-        let requests = Self.requests(400, to: units, &random)
+        let requests = Self.requests(250, to: units, &random)
         let expected = Self.starts(of: requests, units: units)
         #expect(pool.starts(of: requests) == expected.map { VirtualClock.start + $0 })
     }
@@ -27,7 +27,7 @@ struct WaitingTests {
     @Test("So one waits as Erlang C says: 9 lengths for one unit, 0.07 for fifty", arguments: published)
     func waitsAsPublished(units: Int, wait: Double) {
         var random = Generator(seed: 1)
-        let requests = Self.requests(Effort.isSlow ? 4_000_000 : 120_000, to: units, &random)
+        let requests = Self.requests(Effort.isSlow ? 4_000_000 : 60_000, to: units, &random)
         let starts = Self.starts(of: requests, units: units)
         let waited = zip(starts, requests).reduce(0.0) { $0 + Double($1.0 - $1.1.arrival) }
         let mean = waited / Double(requests.count) / Self.meanLength
