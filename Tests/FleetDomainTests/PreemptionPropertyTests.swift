@@ -127,7 +127,7 @@ struct PreemptionPropertyTests {
         let waiting = market.ledger.leases.values.filter {
             $0.resourceKey == lease.resourceKey && $0.awaitingReturn && $0.status == .granted
         }
-        let held = market.ledger.possessed[lease.supply] ?? 0
+        let held = lease.resourceKey.flatMap { market.ledger.possessed[$0] } ?? 0
         #expect(waiting.isEmpty || held > 0, place)
     }
 }

@@ -69,7 +69,7 @@ extension Ledger {
 
     /// The same for who would begin at once, or stay: what is not back is taken for all of the window.
     func occupiedOrLate(_ candidate: Candidate, over window: Window) -> (level: Int64, late: Int64) {
-        let late = lateLeases(of: candidate).reduce(0) { $0 + $1.quantity }
+        let late = late(of: candidate)
         return (calendar(of: candidate, withoutLate: true).peak(over: window) + late, late)
     }
 
@@ -94,8 +94,11 @@ extension Ledger {
         return calendar
     }
 
+    /// The quantity of `lateLeases`.
+    func late(of candidate: Candidate) -> Int64 { lateLeases(of: candidate).reduce(0) { $0 + $1.quantity } }
+
     /// Those of what is available that somebody keeps past their window, or has to hand back.
-    func lateLeases(of candidate: Candidate) -> [Lease] {
+    private func lateLeases(of candidate: Candidate) -> [Lease] {
         (heldLate[candidate.supply] ?? []).compactMap { leases[$0] }
             .filter { $0.resource.map { !candidate.unavailable.containsSorted($0) } ?? true }
     }

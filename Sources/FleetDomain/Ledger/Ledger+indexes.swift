@@ -142,10 +142,10 @@ extension Ledger {
             }
         }
         for supply in lease.supplies {
-            if lease.status.possesses { possessed.add(lease.quantity, to: supply) }
             if lease.isHeldLate { heldLate[supply, default: []].insert(lease.id) }
             leasesOfSupply[supply, default: []].insert(lease.id)
         }
+        if lease.status.possesses, let key = lease.resourceKey { possessed.add(lease.quantity, to: key) }
         noteBinding(of: lease, isLive: true)
         for fleet in [lease.source, lease.target] {
             leasesOfMember[Member.Key(federation: lease.federation, fleet: fleet), default: []].insert(lease.id)
@@ -169,10 +169,10 @@ extension Ledger {
             }
         }
         for supply in lease.supplies {
-            if lease.status.possesses { possessed.add(-lease.quantity, to: supply) }
             if lease.isHeldLate { heldLate.remove(lease.id, from: supply) }
             leasesOfSupply.remove(lease.id, from: supply)
         }
+        if lease.status.possesses, let key = lease.resourceKey { possessed.add(-lease.quantity, to: key) }
         noteBinding(of: lease, isLive: false)
         for fleet in [lease.source, lease.target] {
             leasesOfMember.remove(lease.id, from: Member.Key(federation: lease.federation, fleet: fleet))

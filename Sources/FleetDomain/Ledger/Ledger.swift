@@ -35,8 +35,8 @@ package struct Ledger: Sendable {
     package internal(set) var leaseCount: [Federation.ID: Int] = [:]
     package internal(set) var fleetsOfFederation: [Federation.ID: Set<Fleet.ID>] = [:]
     package internal(set) var federationsOfFleet: [Fleet.ID: Set<Federation.ID>] = [:]
-    /// Quantity in the hands of borrowers, of a class and of its units.
-    package internal(set) var possessed: [Supply: Int64] = [:]
+    /// Quantity in the hands of borrowers.
+    package internal(set) var possessed: [Resource.Key: Int64] = [:]
     /// Leases that somebody keeps past their window, or has to hand back.
     package internal(set) var heldLate: [Supply: Set<Lease.ID>] = [:]
     /// The types of which a member has a balance.

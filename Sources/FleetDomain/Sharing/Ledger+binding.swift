@@ -77,7 +77,7 @@ extension Ledger {
     private func drawback(of unit: Resource.ID, for lease: Lease, now: Timestamp) -> Drawback {
         let key = Resource.Key(fleet: lease.source, resource: unit)
         guard let unit = resources[key], unit.status == .available else { return .isUnavailable }
-        let isHeld = lease.startsAt <= now && possessed[.resource(key)] != nil
+        let isHeld = lease.startsAt <= now && possessed[key] != nil
         if isHeld || isHeldLate(.resource(key)) {
             let late = heldLate[.resource(key)] ?? []
             return late.contains { leases[$0]?.status == .preempting } ? .isClaimed : .isNotBack
@@ -96,11 +96,6 @@ extension Ledger {
     private func bound(to key: Resource.Key) -> [Lease] {
         (leasesOfSupply[.resource(key)] ?? []).compactMap { leases[$0] }.filter { $0.terms != nil }
             .sorted { ($0.startsAt, $0.id) < ($1.startsAt, $1.id) }
-    }
-
-    /// Whether a live lease of its class is bound to the unit.
-    func isBound(_ key: Resource.Key) -> Bool {
-        (leasesOfSupply[.resource(key)] ?? []).contains { leases[$0]?.terms != nil }
     }
 
     /// The class of a pooled unit.
@@ -177,7 +172,7 @@ extension Ledger {
     /// Whether the unit could be promised by itself from now on.
     func maySpare(_ unit: Resource, keeping kept: KeptUnits, now: Timestamp) -> Bool {
         guard let unitClass = unitClass(of: unit) else { return true }
-        return unit.status == .available && !isBound(unit.key) && !unit.cooling.contains { $0.until > now }
+        return unit.status == .available && bound(to: unit.key).isEmpty && !unit.cooling.contains { $0.until > now }
             && kept[unit.supply] == nil
             && occupied(unit.supply, over: Window(start: now, end: .distantFuture)) < Int64(unitClass.units.count)
     }
@@ -201,7 +196,7 @@ extension Ledger {
         guard old.terms != nil, !isSame || new.status != .available else { return }
         for lease in bound where lease.status == .granted { replace(lease, &context) }
         let promised = occupied(old.supply, over: Window(start: context.now, end: .distantFuture))
-        let units = offers[old.offerKey]?.unitClass(old.terms ?? UnitTerms(text: ""))?.units.count ?? 0
+        let units = unitClass(of: old)?.units.count ?? 0
         guard isSame || promised <= Int64(units) else {
             throw FleetError(
                 .resourceInUse, "Up to \(promised) of its class are promised at once; \(units) would be left.")

@@ -56,12 +56,10 @@ extension Ledger {
 
     /// The first instant of `added` at which there is no room for what the lease holds.
     private func clash(with lease: Lease, over added: Window, _ candidate: Candidate) -> Timestamp? {
-        var (calendar, capacity) = (calendar(of: candidate), candidate.resource.capacity)
-        if lease.terms != nil {
-            // Who comes next is not left with a unit that is not back.
-            calendar = self.calendar(of: candidate, withoutLate: true)
-            capacity = candidate.capacity - lateLeases(of: candidate).reduce(0) { $0 + $1.quantity }
-        }
+        let isPooled = lease.terms != nil
+        // Who comes next in a class is not left with a unit that is not back.
+        let calendar = calendar(of: candidate, withoutLate: isPooled)
+        let capacity = isPooled ? candidate.capacity - late(of: candidate) : candidate.resource.capacity
         if capacity < lease.quantity { return added.start }
         return calendar.steps(over: added).first { $0.level + lease.quantity > capacity }?.window.start
     }

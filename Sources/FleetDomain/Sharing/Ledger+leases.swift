@@ -305,7 +305,7 @@ extension Ledger {
     /// Whether what others still hold leaves too little for this lease to begin.
     func isBlocked(_ lease: Lease) -> Bool {
         guard let resource = resource(of: lease) else { return true }
-        return (possessed[.resource(resource.key)] ?? 0) + lease.quantity > resource.capacity
+        return (possessed[resource.key] ?? 0) + lease.quantity > resource.capacity
     }
 
     /// Ends a lease for good, and lets those who waited for its resource or for its end go on.

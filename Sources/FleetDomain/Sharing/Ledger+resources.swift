@@ -125,9 +125,8 @@ extension Ledger {
             throw FleetError(
                 .resourceInUse, "\(live) leases are live: a unit becomes a pool, or a pool a unit, without.")
         }
-        let supply = Supply.resource(resource.key)
-        let promised = occupied(supply, over: Window(start: now, end: .distantFuture))
-        guard capacity >= max(promised, possessed[supply] ?? 0) else {
+        let promised = occupied(.resource(resource.key), over: Window(start: now, end: .distantFuture))
+        guard capacity >= max(promised, possessed[resource.key] ?? 0) else {
             throw FleetError(.resourceInUse, "Up to \(promised) are promised at once; the capacity cannot be less.")
         }
     }

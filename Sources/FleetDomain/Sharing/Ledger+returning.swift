@@ -45,21 +45,18 @@ extension Ledger {
         let granted = (leasesOfSupply[.resource(key)] ?? []).compactMap { leases[$0] }
             .filter { $0.status == .granted && !$0.awaitingReturn }
         for next in granted.sorted(by: { ($0.startsAt, $0.id) < ($1.startsAt, $1.id) }) where isBlocked(next) {
-            if wait(next, &context) == nil { break }
+            guard rebind(next, &context) == nil else { continue }
+            wait(next, &context)
+            break
         }
     }
 
-    /// The lease cannot begin as its resource is not back, unless another unit will do.
-    ///
-    /// - Returns: the lease, if it can begin.
-    @discardableResult
-    mutating func wait(_ lease: Lease, _ context: inout Context) -> Lease? {
-        if let rebound = rebind(lease, &context) { return rebound }
+    /// The lease cannot begin as its resource is not back.
+    mutating func wait(_ lease: Lease, _ context: inout Context) {
         var lease = lease
         lease.awaitingReturn = true
         lease.readyAt = nil
         _ = save(.sharingUpdated, lease, &context)
-        return nil
     }
 
     /// The lease with another unit of its class, where its own is not back or not available; as it is when there is none.

@@ -24,11 +24,10 @@ enum EventRoutes {
         writer.key("events")
         writer.beginArray()
         for event in events {
-            let sequence = call.api.sealer.text(of: event.position, for: call.principal)
-            reader.write(event, sequence: sequence, to: &writer)
+            reader.write(event, sequence: reader.place(of: event.position), to: &writer)
         }
         writer.endArray()
-        writer.field("next_after", call.api.sealer.text(of: end, for: call.principal))
+        writer.field("next_after", reader.place(of: end))
         writer.endObject()
         return try call.answer(writer.bytes, isObject: false)
     }

@@ -61,7 +61,10 @@ struct EventReader {
         try await call.notePrivilege(towards: Set(owners), action: .eventRead)
     }
 
-    /// - Parameter sequence: the position as the reader may see it.
+    /// The position as the reader may see it.
+    func place(of position: Int64) -> String { call.api.sealer.text(of: position, for: call.principal) }
+
+    /// - Parameter sequence: the place of the event, which is another text each time.
     func write(_ event: Event, sequence: String, to writer: inout JSONWriter) {
         call.view.write(event, standings: facts.standings, sequence: sequence, to: &writer)
     }

@@ -12,8 +12,9 @@ struct EventStream {
     private static let roundLength = 100
     /// Bytes after which what a round has so far is written.
     private static let partLength = 64 << 10
+
     private let call: Call
-    private let reader: EventReader
+    private var reader: EventReader
     private let follower: EventTail.Follower
     private var position: Int64
     private var wasAtEnd = false
@@ -37,7 +38,6 @@ struct EventStream {
 
     /// Writes until the reader leaves, may read no more, falls too far behind, or the service stops.
     mutating func run(_ writer: inout any ResponseBodyWriter) async throws {
-        var reader = reader
         // With the place, so that who is cut before the first event goes on from here.
         try await write(": events\nretry: 1000\n\(idLine)\n", &writer)
         while !follower.isEnded, !Task.isCancelled, await isStillKnown() {
@@ -47,7 +47,7 @@ struct EventStream {
                 try await reader.noteReading(of: events)
                 var text = ""
                 for event in events {
-                    append(event, reader, to: &text)
+                    append(event, to: &text)
                     guard text.utf8.count > Self.partLength else { continue }
                     try await write(text, &writer)
                     text = ""
@@ -80,10 +80,10 @@ struct EventStream {
         return ContinuousClock.now - since >= limits.streamLagDuration
     }
 
-    private var idLine: String { "id: \(call.api.sealer.text(of: position, for: call.principal))\n" }
+    private var idLine: String { "id: \(reader.place(of: position))\n" }
 
-    private func append(_ event: Event, _ reader: EventReader, to text: inout String) {
-        let sequence = call.api.sealer.text(of: event.position, for: call.principal)
+    private func append(_ event: Event, to text: inout String) {
+        let sequence = reader.place(of: event.position)
         var json = JSONWriter(capacity: 1024)
         reader.write(event, sequence: sequence, to: &json)
         text += "id: \(sequence)\nevent: \(EventType.prefix)\(event.type.rawValue)\ndata: \(json.string)\n\n"

@@ -38,9 +38,7 @@ private struct LedgerSummary: Sendable {
         federations = ledger.federations.values.reduce(into: [:]) { $0[$1.status, default: 0] += 1 }
         leases = ledger.leases.values.reduce(into: [:]) { $0[$1.status, default: 0] += 1 }
         let offered = ledger.resources.values.reduce(Int64(0)) { $1.status == .available ? $0 + $1.capacity : $0 }
-        let used = ledger.possessed.reduce(Int64(0)) { sum, one in
-            if case .resource = one.key { sum + one.value } else { sum }
-        }
+        let used = ledger.possessed.values.reduce(0, +)
         utilization = offered == 0 ? 0 : Double(used) / Double(offered)
     }
 }
