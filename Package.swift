@@ -53,7 +53,7 @@ let package = Package(
         .target(
             name: "FleetService",
             dependencies: [
-                "FleetStore", "FleetDomain", "FleetJSON", logging, lifecycle,
+                "FleetStore", "FleetDomain", "FleetJSON", crypto, logging, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),

@@ -47,6 +47,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case resourceExists = "resource_exists"
     case memberExists = "member_exists"
     case fleetInUse = "fleet_in_use"
+    case fleetErased = "fleet_erased"
     case resourceInUse = "resource_in_use"
     case federationHasLiveLeases = "federation_has_live_leases"
     case invalidTransition = "invalid_transition"

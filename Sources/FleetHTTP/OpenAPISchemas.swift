@@ -90,6 +90,7 @@ enum OpenAPISchemas {
             "Fleet",
             [
                 ("fleet_id", .name, true), ("name", text, true), ("organization", text, true),
+                ("contact", .attributes(atMost: 3), false),
                 ("status", .choice(FleetStatus.self), true), ("version", quantity, true),
                 ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
             ]

@@ -48,8 +48,7 @@ package struct Store: Sendable {
 
     /// A value that all processes on this database share, made by the first that asks.
     package func setting(_ name: String, makeIfAbsent make: () -> [UInt8]) async throws(StoreError) -> [UInt8] {
-        let query = SQL("settings.find", "SELECT value FROM service_settings WHERE name = \(name)")
-        if let row = try await database.find(query).first { return try row.bytes(0) }
+        if let value = try await setting(name) { return value }
         try await database.commit([
             SQL(
                 "settings.insert",
@@ -58,7 +57,14 @@ package struct Store: Sendable {
                 ON CONFLICT (name) DO NOTHING
                 """)
         ])
-        guard let row = try await database.find(query).first else { throw StoreError.corrupt("setting \(name)") }
-        return try row.bytes(0)
+        guard let value = try await setting(name) else { throw StoreError.corrupt("setting \(name)") }
+        return value
+    }
+
+    package func setting(_ name: String) async throws(StoreError) -> [UInt8]? {
+        let row = try await database.find(
+            SQL("settings.find", "SELECT value FROM service_settings WHERE name = \(name)")
+        ).first
+        return try row.map { (row) throws(StoreError) in try row.bytes(0) }
     }
 }

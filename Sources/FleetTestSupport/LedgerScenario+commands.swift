@@ -328,9 +328,18 @@ extension LedgerScenario {
             return command("retire fleet", as: caller(for: fleet)) { ledger, context throws(FleetError) in
                 try ledger.retire(fleet, &context)
             }
-        case 1...3:
+        case 1...2:
+            let before = ledger.fleets[fleet]
+            let sealed = Sealed(
+                generation: before?.keyGeneration ?? 0, event: FleetDomain.ID(raw: UInt128(now.milliseconds)),
+                box: "sealed")
+            let contact = ContactChange(before: before?.contact, after: before?.contact == nil ? sealed : nil)
             return command("patch fleet", as: caller(for: fleet)) { ledger, context throws(FleetError) in
-                try ledger.patch(fleet, FleetPatch(name: "new"), &context)
+                try ledger.patch(fleet, FleetPatch(name: "new", contact: contact), &context)
+            }
+        case 3:
+            return command("erase fleet", as: caller(for: fleet)) { ledger, context throws(FleetError) in
+                try ledger.erase(fleet, &context)
             }
         case 4...6:
             let metric = MetricDraft(federation: federation, type: name("load"), value: 0.5, unit: "ratio")

@@ -2,7 +2,7 @@ import AsyncHTTPClient
 package import FleetDomain
 package import FleetHTTP
 package import FleetJSON
-import FleetService
+package import FleetService
 package import FleetStore
 import Hummingbird
 import Logging
@@ -23,15 +23,20 @@ package struct TestService: Sendable {
 
     /// Runs a service for as long as `body` takes.
     ///
-    /// - Parameter database: nil is a fresh SQLite in memory.
+    /// - Parameters:
+    ///   - database: nil is a fresh SQLite in memory.
+    ///   - keys: the data keys, closed by whoever passes them; nil is a fresh store in memory.
     package static func run<Result: Sendable>(
         clock: VirtualClock = VirtualClock(), database: (any SQLDatabase)? = nil, requiresIfMatch: Bool = false,
-        limits: EdgeLimits = EdgeLimits(), tokens: JWTVerifier? = nil,
+        limits: EdgeLimits = EdgeLimits(), tokens: JWTVerifier? = nil, keys: KeyStore? = nil,
+        encryptionKey: KeyEncryptionKey = .make(),
         _ body: @Sendable (TestService) async throws -> Result
     ) async throws -> Result {
         let database = if let database { database } else { try await SQLiteDatabase.openInMemory() }
         let store = Store(database: database)
         try await store.migrate(now: clock.now)
+        let ownKeys = keys == nil ? KeyStore(database: try await SQLiteDatabase.openInMemory()) : nil
+        guard let keys = keys ?? ownKeys else { preconditionFailure("there are keys") }
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let metrics = MetricsRegistry()
         var orchestratorLimits = FederationOrchestrator.Limits()
@@ -43,6 +48,7 @@ package struct TestService: Sendable {
             store: store, orchestrator: orchestrator, environment: clock.environment,
             authenticator: .reading(store, orchestrator.committed, tokens: tokens, now: { clock.now }),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
+            vault: try await Vault.open(keys, key: encryptionKey, of: store),
             metrics: metrics, requiresIfMatch: requiresIfMatch, callerHash: { $0.subject })
         let settings = EdgeSettings(
             limits: limits, requestIDs: RequestIDSource(seed: 1),
@@ -67,11 +73,13 @@ package struct TestService: Sendable {
                 await group.triggerGracefulShutdown()
                 try await tasks.waitForAll()
                 await database.close()
+                await ownKeys?.database.close()
                 throw error
             }
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
             await database.close()
+            await ownKeys?.database.close()
             return result
         }
     }

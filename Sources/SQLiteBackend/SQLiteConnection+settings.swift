@@ -40,6 +40,10 @@ extension SQLiteConnection {
         try execute(SQL("sqlite.secure_delete", "PRAGMA secure_delete = OFF"))
     }
 
+    func overwriteWhatIsDeleted() throws(StoreError) {
+        try execute(SQL("sqlite.secure_delete_on", "PRAGMA secure_delete = ON"))
+    }
+
     func settings() throws(StoreError) -> SQLiteSettings {
         SQLiteSettings(
             journalMode: try text(SQL("sqlite.get_journal_mode", "PRAGMA journal_mode")),

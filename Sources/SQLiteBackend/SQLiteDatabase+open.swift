@@ -18,13 +18,14 @@ extension SQLiteDatabase {
     /// - Parameters:
     ///   - readers: threads, and connections, for `read`.
     ///   - vfs: the name of a registered SQLite VFS; nil is the usual one.
+    ///   - secureDelete: what is deleted is overwritten, in the file and in its log, before its commit is answered.
     ///   - onFsyncFailure: runs when the disk did not take what it was given. It must end the process: what a
     ///     later fsync covers is unknown.
     /// - Throws: `.unavailable` when another process serves it, when it cannot be opened, or when its commits
     ///   would not be durable; `.corrupt` when it is no database.
     package static func open(
         path: String, readers: Int = 4, vfs: String? = nil, synchronous: Synchronous = .full,
-        checkpointPages: Int32 = checkpointPagesDefault,
+        checkpointPages: Int32 = checkpointPagesDefault, secureDelete: Bool = false,
         onFsyncFailure: @escaping @Sendable () -> Never = endProcess
     ) async throws(StoreError) -> SQLiteDatabase {
         precondition(readers > 0, "a database needs a reader")
@@ -35,6 +36,7 @@ extension SQLiteDatabase {
         }
         let writer = try connection()
         try writer.configureAsWriter(synchronous)
+        if secureDelete { try writer.overwriteWhatIsDeleted() }
         let writing = ConnectionPool([ConnectionPool.Slot(writer)])
         func pool(_ count: Int) throws(StoreError) -> ConnectionPool {
             try ConnectionPool(count: count) { () throws(StoreError) in
@@ -45,7 +47,7 @@ extension SQLiteDatabase {
         }
         return SQLiteDatabase(
             writer: writing, readers: try pool(readers), readerThreads: readers, finders: try pool(finderCount),
-            lock: lock, checkpointPages: checkpointPages)
+            lock: lock, checkpointPages: checkpointPages, secureDelete: secureDelete)
     }
 
     /// Opens the file at `path` for reading beside the process that serves it. `commit` throws.
@@ -59,7 +61,7 @@ extension SQLiteDatabase {
         }
         return SQLiteDatabase(
             writer: nil, readers: pool, readerThreads: readers, finders: pool, lock: nil,
-            checkpointPages: checkpointPagesDefault)
+            checkpointPages: checkpointPagesDefault, secureDelete: false)
     }
 
     /// A database of its own in memory, gone when it is closed.
@@ -73,7 +75,7 @@ extension SQLiteDatabase {
         }
         return SQLiteDatabase(
             writer: pool, readers: pool, readerThreads: 1, finders: pool, lock: nil,
-            checkpointPages: checkpointPagesDefault)
+            checkpointPages: checkpointPagesDefault, secureDelete: false)
     }
 
     /// `find` runs on the callers' threads, of which there are as many as cores: nobody waits for a connection.

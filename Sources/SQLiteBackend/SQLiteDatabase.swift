@@ -19,17 +19,19 @@ package final class SQLiteDatabase: SQLDatabase, Sendable {
     private let reading: NIOThreadPool
     private let lock: Mutex<ServingLock?>
     private let checkpointPages: Int32
+    private let secureDelete: Bool
 
     /// - Parameter writer: nil for a database that is only read.
     init(
         writer: ConnectionPool?, readers: ConnectionPool, readerThreads: Int, finders: ConnectionPool,
-        lock: ServingLock?, checkpointPages: Int32
+        lock: ServingLock?, checkpointPages: Int32, secureDelete: Bool
     ) {
         self.writer = writer
         self.readers = readers
         self.finders = finders
         self.lock = Mutex(lock)
         self.checkpointPages = checkpointPages
+        self.secureDelete = secureDelete
         reading = NIOThreadPool(numberOfThreads: readerThreads)
         writing.start()
         reading.start()
@@ -37,10 +39,12 @@ package final class SQLiteDatabase: SQLDatabase, Sendable {
 
     package func commit(_ batch: [SQL]) async throws(StoreError) {
         guard let writer else { throw .failed("the database is open for reading only") }
-        let pages = checkpointPages
+        let (pages, secureDelete) = (checkpointPages, secureDelete)
         let isCheckpointDue = try await Self.run(on: writing) { () throws(StoreError) in
             try writer.withConnection { (connection) throws(StoreError) in
                 try connection.commit(batch)
+                // Else what was deleted would stand in the log until it starts over.
+                if secureDelete { connection.checkpoint(truncating: true) }
                 return connection.isCheckpointDue(at: pages)
             }
         }

@@ -19,7 +19,7 @@ enum AdminKey {
         guard !hasAdmin, settings.issuer == nil else { return nil }
         let token = APIKeyToken(id: Environment.system.newID(at: Environment.system.now()))
         // The file first: a key that nobody can read again would lock everybody out.
-        try write(token.text, to: settings.dataDirectory + "/admin-api-key")
+        try Secret.write(token.text, to: settings.dataDirectory + "/admin-api-key")
         try await replace(with: token.id, token.digest.bytes, orchestrator)
         return token.text
     }
@@ -41,11 +41,5 @@ enum AdminKey {
                 for key in earlier { _ = try ledger.revoke(key.id, &context) }
                 return Decision(try ledger.create(draft, &context))
             })
-    }
-
-    private static func write(_ text: String, to path: String) throws {
-        let isWritten = FileManager.default.createFile(
-            atPath: path, contents: Data((text + "\n").utf8), attributes: [.posixPermissions: 0o600])
-        guard isWritten else { throw SettingsError("DATA_DIR", "cannot be written to") }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FleetService
 import FleetStore
 import Foundation
 
@@ -8,7 +9,7 @@ struct FleetCoordination: AsyncParsableCommand {
         commandName: "fleet-coordination",
         abstract: "Federations of fleets, resource sharing across owners, and what came of it.",
         version: "0.1.0",
-        subcommands: [Serve.self, Migrate.self, Events.self], defaultSubcommand: Serve.self)
+        subcommands: [Serve.self, Migrate.self, Events.self, Keys.self], defaultSubcommand: Serve.self)
 
     /// Every failure is one line on standard error and an exit code that is not 0.
     static func main() async {
@@ -22,6 +23,8 @@ struct FleetCoordination: AsyncParsableCommand {
         } catch let error as SettingsError {
             fail("\(error)")
         } catch let error as SchemaError {
+            fail(error.remedy)
+        } catch let error as VaultError {
             fail(error.remedy)
         } catch let error as StoreError {
             fail(error.remedy)
@@ -45,6 +48,19 @@ extension SchemaError {
         case .foreign: "DATABASE_URL: the database holds the tables of something else; name an empty one."
         case .behind(let found, let known):
             "DATABASE_URL: the schema is at version \(found), not \(known); run 'fleet-coordination migrate' first."
+        }
+    }
+}
+
+extension VaultError {
+    fileprivate var remedy: String {
+        switch self {
+        case .wrongKey:
+            "ENCRYPTION_KEY_FILE: the data keys are wrapped by another key; name the file that holds that one."
+        case .missing:
+            "DATA_DIR: keys.db is missing; restore it from its copy: without it nobody can read what is sealed in the log."
+        case .ofAnotherLog:
+            "DATA_DIR: keys.db holds the keys of another database; restore the one that belongs to DATABASE_URL."
         }
     }
 }

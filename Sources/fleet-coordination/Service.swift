@@ -23,6 +23,8 @@ struct Service {
         var store = try await Store.open(settings)
         if settings.logLevel <= .debug { store = Store(database: LoggedDatabase(store.database, logger: logger)) }
         try await store.migrate(now: Environment.system.now())
+        let keys = try await KeyStore.open(settings)
+        let vault = try await Vault.open(keys, key: try encryptionKey(), of: store)
         let metrics = MetricsRegistry()
         let orchestrator = FederationOrchestrator(
             store: store, environment: .system, observer: .recording(in: metrics), logger: logger)
@@ -32,7 +34,7 @@ struct Service {
             authenticator: .reading(
                 store, orchestrator.committed, tokens: issuer?.verifier, now: Environment.system.now),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
-            metrics: metrics, requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text)
+            vault: vault, metrics: metrics, requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text)
         let services: [any ServiceLifecycle.Service] =
             [orchestrator] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
         // Also when one of them fails, the others finish what they accepted.
@@ -42,7 +44,19 @@ struct Service {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         await store.database.close()
+        await keys.database.close()
         logger.info("stopped")
+    }
+
+    private func encryptionKey() throws -> KeyEncryptionKey {
+        if let key = settings.encryptionKey { return key }
+        let (key, isNew) = try EncryptionKeyFile.establish(in: settings.dataDirectory)
+        if isNew {
+            logger.info(
+                "an encryption key was made; keep a copy of it apart from the data",
+                metadata: ["path": "\(EncryptionKeyFile.path(in: settings.dataDirectory))"])
+        }
+        return key
     }
 
     private func announce(_ key: String) {

@@ -1,4 +1,5 @@
 import FleetHTTP
+import FleetService
 import Foundation
 import Logging
 
@@ -15,6 +16,8 @@ struct Settings: Sendable {
     var adminKey: CredentialDigest?
     var issuer: Issuer?
     var requiresIfMatch = false
+    /// Wraps the data keys; nil is the one in the data directory, which the first start makes.
+    var encryptionKey: KeyEncryptionKey?
 
     /// Whose tokens are accepted.
     struct Issuer: Sendable {
@@ -32,6 +35,7 @@ struct Settings: Sendable {
     static let variables = [
         "PORT", "HOST", "METRICS_PORT", "DATABASE_URL", "DATA_DIR", "LOG_LEVEL", "SLOW_REQUEST_MS", "ADMIN_API_KEY",
         "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
+        "ENCRYPTION_KEY_FILE",
     ]
 
     /// - Throws: `SettingsError` with what to write instead.
@@ -48,6 +52,9 @@ struct Settings: Sendable {
         adminKey = try Self.adminKey(values)
         issuer = try Self.issuer(values)
         requiresIfMatch = try Self.flag(values, "REQUIRE_IF_MATCH") ?? requiresIfMatch
+        encryptionKey = try values["ENCRYPTION_KEY_FILE"].map { path throws(SettingsError) in
+            try Self.encryptionKey(inFile: path, named: "ENCRYPTION_KEY_FILE")
+        }
     }
 
     private static func port(_ values: [String: String], _ name: String) throws(SettingsError) -> Int? {
@@ -110,6 +117,17 @@ struct Settings: Sendable {
             throw SettingsError(name + "_FILE", "names a file that cannot be read")
         }
         return text.trimmingCharacters(in: .newlines)
+    }
+
+    /// - Parameter name: the variable or the option that names the file.
+    static func encryptionKey(inFile path: String, named name: String) throws(SettingsError) -> KeyEncryptionKey {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw SettingsError(name, "names a file that cannot be read")
+        }
+        guard let key = KeyEncryptionKey(text) else {
+            throw SettingsError(name, "does not hold a key; write 32 random bytes in base64: openssl rand -base64 32")
+        }
+        return key
     }
 
     private static func issuer(_ values: [String: String]) throws(SettingsError) -> Issuer? {

@@ -28,7 +28,7 @@ private enum ImportRule {
         "FleetStore": Row(["FleetDomain", "FleetJSON"]),
         "FleetService": Row(
             ["FleetStore", "FleetDomain", "FleetJSON"],
-            ["DequeModule", "Foundation", "Logging", "ServiceLifecycle", "Synchronization"]),
+            ["Crypto", "DequeModule", "Foundation", "Logging", "ServiceLifecycle", "Synchronization"]),
         "FleetHTTP": Row(
             ["FleetService", "FleetStore", "FleetDomain", "FleetJSON"],
             [

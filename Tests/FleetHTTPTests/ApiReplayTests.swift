@@ -1,5 +1,7 @@
 import FleetDomain
 import FleetJSON
+import FleetService
+import FleetStore
 import FleetTestSupport
 import Foundation
 import SQLiteBackend
@@ -149,17 +151,24 @@ struct ApiReplayTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appendingPathComponent("fleet.db").path
         let draft = #"{"name":"Before","description":""}"#
-        let (key, first) = try await TestService.run(database: try await SQLiteDatabase.open(path: path)) { service in
+        let keys = KeyStore(database: try await SQLiteDatabase.openInMemory())
+        let encryptionKey = KeyEncryptionKey.make()
+        let (key, first) = try await TestService.run(
+            database: try await SQLiteDatabase.open(path: path), keys: keys, encryptionKey: encryptionKey
+        ) { service in
             (service.adminKey, try await service.send("POST", "/federations", draft, headers: Self.key))
         }
         // Another seed: the ids of the second life differ from those of the first.
         let clock = VirtualClock(seed: 1000)
-        try await TestService.run(clock: clock, database: try await SQLiteDatabase.open(path: path)) { service in
+        try await TestService.run(
+            clock: clock, database: try await SQLiteDatabase.open(path: path), keys: keys, encryptionKey: encryptionKey
+        ) { service in
             let before = try await service.end
             let again = try await service.send("POST", "/federations", draft, key: .some(key), headers: Self.key)
             #expect(again.headers["idempotency-replayed"] == "true")
             #expect(again.bytes == first.bytes)
             #expect(try await service.end == before)
         }
+        await keys.database.close()
     }
 }

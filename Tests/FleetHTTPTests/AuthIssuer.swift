@@ -2,6 +2,7 @@ import Crypto
 import CryptoExtras
 import FleetDomain
 import FleetHTTP
+import FleetService
 import Foundation
 import Logging
 import Synchronization

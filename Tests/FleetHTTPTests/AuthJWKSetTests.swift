@@ -1,5 +1,6 @@
 import CryptoExtras
 import FleetHTTP
+import FleetService
 import Foundation
 import Testing
 

@@ -1,6 +1,7 @@
 import Crypto
 import FleetDomain
 import FleetHTTP
+import FleetService
 import Foundation
 import Logging
 import Testing

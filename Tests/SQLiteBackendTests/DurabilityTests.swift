@@ -1,6 +1,7 @@
 import CPowerLossVFS
 import FleetDomain
 import FleetStore
+import FleetTestSupport
 import SQLiteBackend
 import Testing
 
@@ -88,5 +89,18 @@ struct DurabilityTests {
             try await database.commit([SQL("test.insert", "INSERT INTO t (k, b) VALUES (1, \(bytes))")])
             await database.close()
         }
+    }
+
+    @Test("where deletion is secure, what was deleted is in no file once that is answered", arguments: [true, false])
+    func secureDelete(isSecure: Bool) async throws {
+        let directory = try Scratch()
+        let database = try await SQLiteDatabase.open(path: directory.path + "/keys.db", secureDelete: isSecure)
+        try await database.commit([SQL("test.create", "CREATE TABLE t (k INTEGER PRIMARY KEY, b BLOB)")])
+        let secret = Array("a secret of some length".utf8)
+        try await database.commit([SQL("test.insert", "INSERT INTO t (k, b) VALUES (1, \(SQLValue.bytes(secret)))")])
+        #expect(try !directory.files(holding: "a secret").isEmpty)
+        try await database.commit([SQL("test.delete", "DELETE FROM t")])
+        #expect(try directory.files(holding: "a secret").isEmpty == isSecure)
+        await database.close()
     }
 }

@@ -16,11 +16,12 @@ extension View {
     ///   - leases: those made for an allocation.
     ///   - place: in the queue, of what waits.
     ///   - use: of a quota, as far as the reader may know it.
+    ///   - opened: what is sealed in it, as JSON text, where the reader may have it.
     ///   - secret: shown once with a new key.
     ///   - obligations: added where the end of something goes on.
     package func bytes(
         of entity: Entity, _ facet: Facet = .whole, standing: Standing? = nil, leases: [Lease] = [],
-        place: Place? = nil, use: QuotaUse? = nil,
+        place: Place? = nil, use: QuotaUse? = nil, opened: String? = nil,
         secret: String? = nil, obligations: [Obligation]? = nil
     ) -> [UInt8] {
         var writer = JSONWriter()
@@ -32,7 +33,7 @@ extension View {
         case .quota(let quota): write(quota, use: use, to: &writer)
         case .allocation(let allocation): write(allocation, leases: leases, place: place, to: &writer)
         case .balance: preconditionFailure("a balance is shown in what is decided by it only")
-        case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
+        case .fleet(let fleet): write(fleet, disclosure: .full, contact: opened, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)
         case .lease(let lease): write(lease, place: place, to: &writer)
         case .metric(let metric): write(metric, to: &writer)

@@ -59,9 +59,12 @@ extension View {
 
     /// The event as a CloudEvent 1.0, its data cut to what the reader may see.
     ///
-    /// - Parameter sequence: the position as the reader may see it.
+    /// - Parameters:
+    ///   - opened: what is sealed in its subject, as JSON text, where the reader may have it.
+    ///   - sequence: the position as the reader may see it.
     package func write(
-        _ event: Event, standings: [Federation.ID: Standing], sequence: String, to writer: inout JSONWriter
+        _ event: Event, standings: [Federation.ID: Standing], opened: String? = nil, sequence: String,
+        to writer: inout JSONWriter
     ) {
         writer.beginObject()
         writer.field("specversion", "1.0")
@@ -74,11 +77,13 @@ extension View {
         writer.field("partitionkey", event.entity.subject)
         writer.field("sequence", sequence)
         writer.key("data")
-        writeData(of: event, standings: standings, to: &writer)
+        writeData(of: event, standings: standings, opened: opened, to: &writer)
         writer.endObject()
     }
 
-    private func writeData(of event: Event, standings: [Federation.ID: Standing], to writer: inout JSONWriter) {
+    private func writeData(
+        of event: Event, standings: [Federation.ID: Standing], opened: String?, to writer: inout JSONWriter
+    ) {
         switch event.entity {
         case .federation(let federation):
             let standing = standings[federation.id] ?? Standing(federation: federation, members: [])
@@ -87,7 +92,7 @@ extension View {
         case .quota(let quota): write(quota, use: nil, to: &writer)
         case .allocation(let allocation): write(allocation, leases: nil, to: &writer)
         case .balance: preconditionFailure("no event is about a balance")
-        case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
+        case .fleet(let fleet): write(fleet, disclosure: .full, contact: opened, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)
         case .lease(let lease): write(lease, to: &writer)
         case .metric(let metric): write(metric, to: &writer)

@@ -107,11 +107,18 @@ package struct View: Sendable {
         writer.endObject()
     }
 
-    package func write(_ fleet: Fleet, disclosure: Disclosure, to writer: inout JSONWriter) {
+    /// - Parameter contact: opened, as JSON text; who may know the fleet may know whom to turn to.
+    package func write(
+        _ fleet: Fleet, disclosure: Disclosure, contact: String? = nil, to writer: inout JSONWriter
+    ) {
         writer.beginObject()
         writer.field("fleet_id", fleet.id.description)
         writer.field("name", fleet.name)
         writer.field("organization", fleet.organization)
+        if let contact {
+            writer.key("contact")
+            writer.value(written: contact)
+        }
         writer.field("status", fleet.status.rawValue)
         writer.field("version", fleet.version)
         writer.field("created_at", fleet.createdAt.description)

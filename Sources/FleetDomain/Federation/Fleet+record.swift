@@ -1,12 +1,15 @@
 extension Fleet: Record {
     package static var fields: [StaticString] {
-        ["fleet_id", "name", "organization", "status", "version", "created_at", "updated_at"]
+        [
+            "fleet_id", "name", "organization", "status", "version", "created_at", "updated_at", "contact",
+            "key_generation",
+        ]
     }
 
     package var values: [FieldValue] {
         [
             .name(id), .text(name), .text(organization), .choice(status), .integer(version), .time(createdAt),
-            .time(updatedAt),
+            .time(updatedAt), contact.map { .json($0.json) } ?? .null, .integer(keyGeneration),
         ]
     }
 
@@ -18,5 +21,7 @@ extension Fleet: Record {
         version = try reader.integer()
         createdAt = try reader.time()
         updatedAt = try reader.time()
+        contact = try reader.optionalSealed()
+        keyGeneration = try reader.optionalInteger() ?? 0
     }
 }

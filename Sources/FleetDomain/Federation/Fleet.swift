@@ -9,6 +9,10 @@ package struct Fleet: Sendable, Equatable {
     package var version: Int64
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
+    /// Whom to turn to, as a JSON object.
+    package var contact: Sealed?
+    /// Which data key seals what its people write now. Raised when their data is erased: earlier keys are destroyed.
+    package var keyGeneration: Int64
 }
 
 package enum FleetStatus: String, Sendable, CaseIterable {

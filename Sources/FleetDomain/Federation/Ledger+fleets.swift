@@ -2,21 +2,37 @@ package struct FleetDraft: Sendable, Equatable {
     package var id: Fleet.ID
     package var name: String
     package var organization: String
+    package var contact: Sealed?
 
-    package init(id: Fleet.ID, name: String, organization: String) {
+    package init(id: Fleet.ID, name: String, organization: String, contact: Sealed? = nil) {
         self.id = id
         self.name = name
         self.organization = organization
+        self.contact = contact
     }
 }
 
 package struct FleetPatch: Sendable, Equatable {
     package var name: String?
     package var organization: String?
+    package var contact: ContactChange?
 
-    package init(name: String? = nil, organization: String? = nil) {
+    package init(name: String? = nil, organization: String? = nil, contact: ContactChange? = nil) {
         self.name = name
         self.organization = organization
+        self.contact = contact
+    }
+}
+
+/// A contact, made of the one that was there before.
+package struct ContactChange: Sendable, Equatable {
+    package let before: Sealed?
+    /// nil takes it away.
+    package let after: Sealed?
+
+    package init(before: Sealed?, after: Sealed?) {
+        self.before = before
+        self.after = after
     }
 }
 
@@ -28,8 +44,8 @@ extension Ledger {
         }
         let fleet = Fleet(
             id: draft.id, name: draft.name, organization: draft.organization, status: .active, version: 1,
-            createdAt: context.now, updatedAt: context.now)
-        record(.fleetRegistered, .fleet(fleet), &context)
+            createdAt: context.now, updatedAt: context.now, contact: draft.contact, keyGeneration: 0)
+        record(.fleetRegistered, .fleet(fleet), as: draft.contact?.event, &context)
         return .fleet(fleet)
     }
 
@@ -41,10 +57,37 @@ extension Ledger {
         context.actingFleet = id
         fleet.name = patch.name ?? fleet.name
         fleet.organization = patch.organization ?? fleet.organization
+        if let change = patch.contact {
+            guard change.before == fleet.contact else {
+                throw FleetError(.preconditionFailed, "The contact was changed at the same time; read it again.")
+            }
+            if let sealed = change.after { try requireCurrent(sealed, of: fleet) }
+            fleet.contact = change.after
+        }
         fleet.version += 1
         fleet.updatedAt = context.now
-        record(.fleetUpdated, .fleet(fleet), &context)
+        record(.fleetUpdated, .fleet(fleet), as: patch.contact?.after?.event, &context)
         return .fleet(fleet)
+    }
+
+    /// Erases what the fleet's people wrote: whoever keeps the data keys destroys those of earlier generations. Of a
+    /// fleet that is retired as well.
+    package mutating func erase(_ id: Fleet.ID, _ context: inout Context) throws(FleetError) -> Entity {
+        var fleet = try ownedFleet(id, context.principal, .fleetManage)
+        context.actingFleet = id
+        fleet.contact = nil
+        fleet.keyGeneration += 1
+        fleet.version += 1
+        fleet.updatedAt = context.now
+        record(.fleetErased, .fleet(fleet), &context)
+        return .fleet(fleet)
+    }
+
+    /// Refuses what was sealed before the fleet's data was erased, and reaches the ledger after it.
+    func requireCurrent(_ sealed: Sealed, of fleet: Fleet) throws(FleetError) {
+        guard sealed.generation == fleet.keyGeneration else {
+            throw FleetError(.fleetErased, "The data of the fleet was erased at the same time; send it again.")
+        }
     }
 
     /// Retires a fleet that takes part in no federation any more.

@@ -112,7 +112,7 @@ extension EventType {
         case .memberInvited, .memberJoined, .memberUpdated, .memberSuspended, .memberResumed, .memberLeaving,
             .memberLeft:
             .member
-        case .fleetRegistered, .fleetUpdated, .fleetRetired: .fleet
+        case .fleetRegistered, .fleetUpdated, .fleetRetired, .fleetErased: .fleet
         case .resourceRegistered, .resourceUpdated, .resourceRetired: .resource
         case .sharingRequested, .sharingQueued, .sharingApproved, .sharingGranted, .sharingBound, .sharingActivated,
             .sharingExtended,

@@ -16,6 +16,7 @@ package enum EventType: String, Sendable, CaseIterable {
     case fleetRegistered = "fleet.registered"
     case fleetUpdated = "fleet.updated"
     case fleetRetired = "fleet.retired"
+    case fleetErased = "fleet.erased"
     case resourceRegistered = "resource.registered"
     case resourceUpdated = "resource.updated"
     case resourceRetired = "resource.retired"

@@ -90,13 +90,16 @@ package struct Savepoint: Sendable {
 extension Ledger {
     /// Records that `type` happened to `entity`, which is given as it is since.
     ///
-    /// - Parameter audience: nil is everybody who may see the entity.
+    /// - Parameters:
+    ///   - audience: nil is everybody who may see the entity.
+    ///   - id: of the event, where something was sealed for it.
     package mutating func record(
-        _ type: EventType, _ entity: Entity, for audience: Audience? = nil, _ context: inout Context
+        _ type: EventType, _ entity: Entity, for audience: Audience? = nil, as id: Event.ID? = nil,
+        _ context: inout Context
     ) {
         precondition(type.kind == entity.kind, "\(type) is not about \(entity.kind)")
         let event = Event(
-            position: position + 1, id: context.ids.next(at: context.now), type: type, entity: entity,
+            position: position + 1, id: id ?? context.ids.next(at: context.now), type: type, entity: entity,
             actor: context.actor, actingFleet: context.actingFleet,
             isPrivileged: context.principal.isAdmin, requestID: context.requestID, at: context.now,
             audience: audience ?? self.audience(of: entity))

@@ -144,6 +144,11 @@ package struct RecordReader {
 
     package mutating func json() throws(RecordError) -> JSON { try take(\.asJSON) }
     package mutating func optionalJSON() throws(RecordError) -> JSON? { try takeOptional(\.asJSON) }
+
+    package mutating func optionalSealed() throws(RecordError) -> Sealed? {
+        guard let json = try optionalJSON() else { return nil }
+        return try Sealed(json: json)
+    }
 }
 
 private func bytesFromHexadecimal(_ text: String) -> [UInt8]? {

@@ -9,6 +9,7 @@ package final class API: Sendable {
     package let environment: Environment
     package let authenticator: Authenticator
     package let sealer: Sealer
+    package let vault: Vault
     package let metrics: MetricsRegistry
     package let requiresIfMatch: Bool
     /// Makes the hash under which a principal is logged.
@@ -16,7 +17,7 @@ package final class API: Sendable {
 
     package init(
         store: Store, orchestrator: FederationOrchestrator, environment: Environment, authenticator: Authenticator,
-        sealer: Sealer, metrics: MetricsRegistry, requiresIfMatch: Bool,
+        sealer: Sealer, vault: Vault, metrics: MetricsRegistry, requiresIfMatch: Bool,
         callerHash: @escaping @Sendable (Principal) -> String
     ) {
         self.store = store
@@ -24,6 +25,7 @@ package final class API: Sendable {
         self.environment = environment
         self.authenticator = authenticator
         self.sealer = sealer
+        self.vault = vault
         self.metrics = metrics
         self.requiresIfMatch = requiresIfMatch
         self.callerHash = callerHash

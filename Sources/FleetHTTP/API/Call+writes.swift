@@ -42,6 +42,8 @@ struct Write: Sendable {
     let answer: @Sendable (Entity) -> WriteAnswer
     /// Shown with the object this one time, such as a new key.
     var secret: String?
+    /// What is sealed in the object, for the answer.
+    var opened: @Sendable (Entity) async throws -> String? = { _ in nil }
 }
 
 extension Call {
@@ -74,7 +76,7 @@ extension Call {
             return decision
         }
         switch try await api.orchestrator.submit(command) {
-        case .decided(let decision, let position): return try answer(write, decision, position)
+        case .decided(let decision, let position): return try await answer(write, decision, position)
         case .replayed(let position): return try await replay(write, position)
         }
     }
@@ -187,7 +189,7 @@ extension Call {
         }
         decision.place = try await place(of: event.entity)
         decision.obligations = try await api.orchestrator.inspect { ledger in write.obligations(event.entity, ledger) }
-        var response = try answer(write, decision, event.position, isReplay: true)
+        var response = try await answer(write, decision, event.position, isReplay: true)
         response.headers.append(HTTPField(name: .idempotencyReplayed, value: "true"))
         return response
     }
@@ -214,7 +216,7 @@ extension Call {
 
     private func answer(
         _ write: Write, _ decision: Decision, _ position: Int64, isReplay: Bool = false
-    ) throws -> Response {
+    ) async throws -> Response {
         let answer = decision.entity.map(write.answer) ?? .done
         let eventPosition = HTTPField(name: .eventPosition, value: api.sealer.text(of: position, for: principal))
         if let refusal = answer.refusal {
@@ -225,14 +227,16 @@ extension Call {
         if answer.status == .noContent {
             response = Response(status: .noContent)
         } else if let entity = decision.entity {
-            func bytes(_ place: Place?) -> [UInt8] {
+            let opened = try await write.opened(entity)
+            func bytes(_ place: Place?, _ opened: String?) -> [UInt8] {
                 view.bytes(
                     of: entity, write.facet, standing: decision.standing, leases: decision.leases, place: place,
-                    use: decision.use, secret: isReplay ? nil : write.secret,
+                    use: decision.use, opened: opened, secret: isReplay ? nil : write.secret,
                     obligations: answer.status == .accepted ? decision.obligations : nil)
             }
-            let tagged = decision.place == nil ? nil : bytes(nil)
-            response = try self.answer(bytes(decision.place), status: answer.status, tagged: tagged)
+            let isPlain = decision.place == nil && opened == nil
+            response = try self.answer(
+                bytes(decision.place, opened), status: answer.status, tagged: isPlain ? nil : bytes(nil, nil))
         } else {
             response = Response(status: answer.status)
         }

@@ -124,9 +124,12 @@ package final class Call: Sendable {
 
     /// A JSON body; a single object gets its tag and answers `If-None-Match`.
     ///
-    /// - Parameter tagged: what the tag is of, where the body says more: what changes by itself, so that it is always sent.
+    /// - Parameters:
+    ///   - tagged: what the tag is of, where the body says more.
+    ///   - isSettled: whether the body is as it was while its tag is; else it is always sent.
     func answer(
-        _ bytes: [UInt8], status: HTTPResponse.Status = .ok, isObject: Bool = true, tagged: [UInt8]? = nil
+        _ bytes: [UInt8], status: HTTPResponse.Status = .ok, isObject: Bool = true, tagged: [UInt8]? = nil,
+        isSettled: Bool = false
     ) throws(FleetError) -> Response {
         try request.negotiate("application/json")
         var headers = HTTPFields()
@@ -135,7 +138,7 @@ package final class Call: Sendable {
             let tag = ETag(of: tagged ?? bytes)
             headers.append(HTTPField(name: .eTag, value: tag.text))
             headers.append(HTTPField(name: .cacheControl, value: "no-cache, private"))
-            if tagged == nil, status == .ok, !endpoint.isWrite, let header = request.headers[.ifNoneMatch],
+            if tagged == nil || isSettled, status == .ok, !endpoint.isWrite, let header = request.headers[.ifNoneMatch],
                 try TagCondition(header, name: "If-None-Match").matchesWeakly(tag)
             {
                 headers[.contentType] = nil

@@ -1,5 +1,6 @@
 import Crypto
 package import FleetDomain
+import FleetService
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials

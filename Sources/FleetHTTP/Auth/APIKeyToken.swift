@@ -1,5 +1,6 @@
 package import Crypto
 package import FleetDomain
+import FleetService
 
 /// The text form of an API key: `fleetkey_`, its id, `_` and 256 random bits, the last two in base64url.
 ///

@@ -1,4 +1,5 @@
 package import FleetDomain
+import FleetService
 package import HTTPTypes
 
 /// The one credential of a request, as its bytes.

@@ -1,4 +1,5 @@
 import FleetJSON
+import FleetService
 
 /// A token in compact form (RFC 7515) that passed every check which needs no key.
 ///

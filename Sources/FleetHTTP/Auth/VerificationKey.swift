@@ -1,5 +1,6 @@
 import Crypto
 import FleetJSON
+import FleetService
 import JWTKit
 
 /// A public key that checks signatures of one algorithm.

@@ -66,6 +66,7 @@ extension ErrorCode {
         case .resourceExists: .init(.conflict, "Resource exists")
         case .memberExists: .init(.conflict, "Member exists")
         case .fleetInUse: .init(.conflict, "Fleet in use")
+        case .fleetErased: .init(.conflict, "Fleet erased")
         case .resourceInUse: .init(.conflict, "Resource in use")
         case .federationHasLiveLeases: .init(.conflict, "Federation has live leases")
         case .invalidTransition: .init(.conflict, "Invalid transition")

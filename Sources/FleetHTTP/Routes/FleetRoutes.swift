@@ -1,28 +1,51 @@
 import FleetDomain
 import FleetJSON
+import FleetService
 import FleetStore
 import Hummingbird
 
 enum FleetRoutes {
+    private static let contactFields: [(name: String, schema: Schema)] = [
+        ("name", .string(1...100)), ("email", .string(3...254)), ("phone", .string(3...40)),
+    ]
+    private static let contact = Schema.object(contactFields.map { Schema.Field($0.name, $0.schema) })
+    /// A null takes a member away.
+    private static let contactPatch = Schema.object(
+        contactFields.map { Schema.Field($0.name, .nullable($0.schema)) })
     static let draft = Schema.object([
         Schema.Field("fleet_id", .name, required: true),
         Schema.Field("name", .string(1...100), required: true),
         Schema.Field("organization", .string(1...100), required: true),
+        Schema.Field("contact", contact, "Whom to turn to; sealed at rest, shown to who may know the fleet."),
     ])
     static let patch = Schema.object([
         Schema.Field("name", .string(1...100)), Schema.Field("organization", .string(1...100)),
+        Schema.Field("contact", .nullable(contactPatch)),
     ])
 
     static func register(_ call: Call) async throws -> Response {
         let body = try await call.body()
-        let draft = FleetDraft(
-            id: try body.requiredName("fleet_id"), name: body.text("name"), organization: body.text("organization"))
+        let id: Fleet.ID = try body.requiredName("fleet_id")
+        var draft = FleetDraft(id: id, name: body.text("name"), organization: body.text("organization"))
+        if let contact = body["contact"] {
+            // Who may not register a fleet makes no key for one.
+            guard call.principal.holdsEverywhere(.fleetManage) else { throw FleetError.denied(.fleetManage) }
+            draft.contact = try await call.seal(contact.text, .contact, of: id, generation: 0)
+        }
+        let asked = draft
         return try await call.perform(
-            Write(operation: "fleet.register", kind: .fleet) { (ledger, context) throws(FleetError) in
-                try ledger.register(draft, &context)
-            } answer: { _ in
-                .created("/fleets/\(draft.id)")
-            }, body: body)
+            Write(
+                operation: "fleet.register", kind: .fleet,
+                decide: { (ledger, context) throws(FleetError) in try ledger.register(asked, &context) },
+                answer: { _ in .created("/fleets/\(id)") }, opened: opened(call)),
+            body: try await call.fingerprint(body, sealing: "contact", of: id, generation: 0))
+    }
+
+    private static func opened(_ call: Call) -> @Sendable (Entity) async throws -> String? {
+        { entity in
+            guard case .fleet(let fleet) = entity else { return nil }
+            return try await call.contact(of: fleet)
+        }
     }
 
     static func list(_ call: Call) async throws -> Response {
@@ -32,27 +55,74 @@ enum FleetRoutes {
                 for: call.principal, after: page.after(Fleet.ID.self), size: page.size)
         }
         try await call.notePrivilege(towards: Set(found.rows.map(\.id)), action: .fleetRead)
+        var contacts: [Fleet.ID: String] = [:]
+        for fleet in found.rows { contacts[fleet.id] = try await call.contact(of: fleet) }
         return try call.answer("fleets", found, next: \.id.description) { fleet, writer in
-            call.view.write(fleet, disclosure: .known, to: &writer)
+            call.view.write(fleet, disclosure: .known, contact: contacts[fleet.id], to: &writer)
         }
     }
 
     static func get(_ call: Call) async throws -> Response {
         let (fleet, disclosure) = try await call.fleet()
-        return try call.object { call.view.write(fleet, disclosure: disclosure, to: &$0) }
+        let contact = try await call.contact(of: fleet)
+        func bytes(_ contact: String?) -> [UInt8] {
+            var writer = JSONWriter()
+            call.view.write(fleet, disclosure: disclosure, contact: contact, to: &writer)
+            return writer.bytes
+        }
+        return try call.answer(bytes(contact), tagged: bytes(nil), isSettled: true)
     }
 
     static func patch(_ call: Call) async throws -> Response {
         let id: Fleet.ID = try call.name("fleet_id")
         let body = try await call.body()
-        let patch = FleetPatch(name: body.optionalText("name"), organization: body.optionalText("organization"))
+        var patch = FleetPatch(name: body.optionalText("name"), organization: body.optionalText("organization"))
+        var asked = body
+        if let contact = body["contact"], let fleet = try await ownFleet(id, call) {
+            patch.contact = try await change(of: fleet, with: contact, call)
+            asked = try await call.fingerprint(body, sealing: "contact", of: id, generation: fleet.keyGeneration)
+        }
+        let decided = patch
         return try await call.perform(
-            Write(operation: "fleet.update", kind: .fleet, target: target(id, call)) {
+            Write(
+                operation: "fleet.update", kind: .fleet, target: target(id, call),
+                decide: { (ledger, context) throws(FleetError) in try ledger.patch(id, decided, &context) },
+                answer: { _ in .ok }, opened: opened(call)), body: asked)
+    }
+
+    /// The fleet, if the caller manages it; who does not is refused by the decision.
+    private static func ownFleet(_ id: Fleet.ID, _ call: Call) async throws -> Fleet? {
+        guard call.principal.holds(.fleetManage, for: id) else { return nil }
+        return try await stored { () throws(StoreError) in try await call.api.store.fleet(id) }
+    }
+
+    /// The contact after a merge patch (RFC 7396).
+    private static func change(of fleet: Fleet, with patch: JSON, _ call: Call) async throws -> ContactChange {
+        guard let patch = patch.objectValue else { return ContactChange(before: fleet.contact, after: nil) }
+        let before = try await call.contact(of: fleet).flatMap { try? JSON.parse($0).objectValue } ?? JSONObject()
+        let sealed = try await call.seal(
+            JSON.object(before.merged(with: patch)).text, .contact, of: fleet.id, generation: fleet.keyGeneration)
+        return ContactChange(before: fleet.contact, after: sealed)
+    }
+
+    /// Destroys what the fleet's people wrote: the event first, so that a copy of the keys is not used again.
+    static func erase(_ call: Call) async throws -> Response {
+        let id: Fleet.ID = try call.name("fleet_id")
+        let response = try await call.perform(
+            Write(operation: "fleet.erase", kind: .fleet, target: target(id, call)) {
                 (ledger, context) throws(FleetError) in
-                try ledger.patch(id, patch, &context)
+                try ledger.erase(id, &context)
             } answer: { _ in
                 .ok
-            }, body: body)
+            })
+        if !call.isDryRun {
+            try await stored { () throws(StoreError) in
+                guard let fleet = try await call.api.store.fleet(id) else { return }
+                try await call.api.vault.destroy(
+                    before: [KeyStore.KeyID(fleet: id, generation: fleet.keyGeneration)])
+            }
+        }
+        return response
     }
 
     static func retire(_ call: Call) async throws -> Response {

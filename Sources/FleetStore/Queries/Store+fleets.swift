@@ -6,6 +6,15 @@ extension Store {
         return try row.map { (row) throws(StoreError) in try Tables.fleets.decode(row) }
     }
 
+    /// Of each fleet whose data was erased the first data key since.
+    package func keysSinceErasure() async throws(StoreError) -> [KeyStore.KeyID] {
+        let rows = try await database.read(
+            SQL("fleets.erased", "SELECT fleet_id, key_generation FROM fleets WHERE key_generation > 0"))
+        return try rows.map { (row) throws(StoreError) in
+            KeyStore.KeyID(fleet: try row.name(0), generation: try row.integer(1))
+        }
+    }
+
     /// Those of the fleets that are sealed in any federation; at most a page's worth of fleets.
     package func sealed(among fleets: Set<Fleet.ID>) async throws(StoreError) -> [Fleet.ID] {
         guard !fleets.isEmpty else { return [] }

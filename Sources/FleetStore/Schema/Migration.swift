@@ -13,6 +13,7 @@ package struct Migration: Sendable {
                 Migration(version: 3, name: "allocation", statements: sqliteAllocation),
                 Migration(version: 4, name: "queue", statements: sqliteQueue + sqliteMetrics),
                 Migration(version: 5, name: "binding", statements: sqliteBinding),
+                Migration(version: 6, name: "sealing", statements: sqliteSealing),
             ]
         // The steps for PostgreSQL come with its backend; until then no database of that dialect is opened.
         case .postgres: []

@@ -37,6 +37,25 @@ extension Symptom {
             try file.close()
             return try await run(directory)
         },
+        restarted(
+            "another encryption key",
+            "ENCRYPTION_KEY_FILE: the data keys are wrapped by another key; name the file that holds that one."
+        ) { directory in
+            let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+            return ["ENCRYPTION_KEY_FILE": try directory.write(key, to: "another-key")]
+        },
+        restarted(
+            "data keys that are gone",
+            "DATA_DIR: keys.db is missing; restore it from its copy: "
+                + "without it nobody can read what is sealed in the log."
+        ) { directory in
+            try FileManager.default.removeItem(atPath: directory.data + "/keys.db")
+            return [:]
+        },
+        restarted(
+            "the data keys of another database",
+            "DATA_DIR: keys.db holds the keys of another database; restore the one that belongs to DATABASE_URL."
+        ) { directory in ["DATABASE_URL": "sqlite://" + (try otherDatabase(in: directory))] },
         Symptom(
             name: "a rebuild without a database",
             line: "fleet-coordination: DATABASE_URL: <path> cannot be opened: unable to open database file."
@@ -59,6 +78,24 @@ extension Symptom {
             return try await run(directory, [:], ["events", "rebuild"])
         },
     ]
+
+    /// A second start, before which something was changed.
+    private static func restarted(
+        _ name: String, _ complaint: String, _ change: @escaping @Sendable (ScratchDirectory) throws -> [String: String]
+    ) -> Symptom {
+        Symptom(name: name, line: "fleet-coordination: " + complaint) { directory in
+            try await ServiceProcess.start(in: directory).stop()
+            return try await run(directory, try change(directory))
+        }
+    }
+
+    /// A copy of the service's database that says it has other keys.
+    private static func otherDatabase(in directory: ScratchDirectory) throws -> String {
+        let path = directory.path + "/other.db"
+        try FileManager.default.copyItem(atPath: directory.database, toPath: path)
+        try Tamper.execute("UPDATE service_settings SET value = x'00' WHERE name = 'key_store'", on: path)
+        return path
+    }
 
     /// A start on a database of ours that was changed by hand.
     private static func stored(_ name: String, _ statement: String, _ complaint: String) -> Symptom {

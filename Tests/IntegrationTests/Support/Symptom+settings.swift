@@ -45,6 +45,15 @@ extension Symptom {
             "a secret given twice",
             ["ADMIN_API_KEY": String(repeating: "k", count: 40), "ADMIN_API_KEY_FILE": "/nowhere/key"],
             "ADMIN_API_KEY is given twice; set either ADMIN_API_KEY or ADMIN_API_KEY_FILE."),
+        refusedStart(
+            "an encryption key in a file that is not there", ["ENCRYPTION_KEY_FILE": "/nowhere/key"],
+            "ENCRYPTION_KEY_FILE names a file that cannot be read."),
+        refusedStart(
+            "an encryption key that is none", [:],
+            "ENCRYPTION_KEY_FILE does not hold a key; write 32 random bytes in base64: openssl rand -base64 32."
+        ) { directory in
+            ["ENCRYPTION_KEY_FILE": try directory.write("short", to: "encryption-key")]
+        },
     ]
 
     static let addresses: [Symptom] = [

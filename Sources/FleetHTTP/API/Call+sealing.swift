@@ -1,0 +1,54 @@
+import FleetDomain
+import FleetJSON
+import FleetService
+import FleetStore
+import HTTPTypes
+
+extension Call {
+    /// The fleet's contact, as JSON text; nil when it has none, or its data key was destroyed.
+    func contact(of fleet: Fleet) async throws(FleetError) -> String? {
+        guard let sealed = fleet.contact else { return nil }
+        return try await stored { () throws(StoreError) in
+            try await api.vault.open(sealed, .contact, of: fleet.id)
+        }
+    }
+
+    /// Seals what the caller sent of a fleet for an event to come.
+    ///
+    /// - Parameter generation: the fleet's, as it is now.
+    func seal(
+        _ text: String, _ field: Vault.Field, of fleet: Fleet.ID, generation: Int64
+    ) async throws -> Sealed {
+        let event: Event.ID = api.environment.newID(at: api.environment.now())
+        do {
+            return try await api.vault.seal(text, field, of: fleet, generation: generation, for: event)
+        } catch let error as StoreError {
+            throw FleetError(storage: error)
+        }
+    }
+
+    /// The body with a keyed digest in the place of a member that is sealed: what tells a request from another must not
+    /// outlive the data key.
+    func fingerprint(
+        _ body: JSONObject, sealing member: String, of fleet: Fleet.ID, generation: Int64
+    ) async throws(FleetError) -> JSONObject {
+        guard request.headers[.idempotencyKey] != nil, let value = body[member] else { return body }
+        let text = value.canonicalText
+        var body = body
+        body[member] = .string(
+            try await stored { () throws(StoreError) in
+                try await api.vault.digest(of: text, of: fleet, generation: generation)
+            })
+        return body
+    }
+}
+
+extension JSON {
+    /// The same text for equal values, whatever the order of their members was.
+    var canonicalText: String {
+        switch self {
+        case .object(let object): JSON.object(object.sorted).text
+        default: text
+        }
+    }
+}

@@ -1,0 +1,176 @@
+import Crypto
+package import FleetDomain
+package import FleetStore
+import Synchronization
+
+/// Seals what the people of a fleet write, and opens it again while its data key exists.
+///
+/// AES-256-GCM under a data key for each fleet; with the ciphertext are authenticated the event that it was sealed for
+/// and the field that it stands in. Everything else keeps the ciphertext alone, so that to destroy one small key is to
+/// erase the data in every copy of the log.
+package final class Vault: Sendable {
+    /// What is sealed.
+    package enum Field: String, Sendable {
+        case contact
+        case messageContent = "message_content"
+    }
+
+    private let store: KeyStore
+    private let encryptionKey: KeyEncryptionKey
+    private let state = Mutex(State())
+
+    private struct State {
+        /// Unwrapped: a few dozen bytes for each fleet that writes.
+        var keys: [KeyStore.KeyID: SymmetricKey] = [:]
+        /// Before which generation the keys of a fleet are destroyed: who was on the way to one must not keep it.
+        var first: [Fleet.ID: Int64] = [:]
+
+        func isDestroyed(_ id: KeyStore.KeyID) -> Bool { id.generation < first[id.fleet] ?? 0 }
+    }
+
+    private init(_ store: KeyStore, _ encryptionKey: KeyEncryptionKey) {
+        self.store = store
+        self.encryptionKey = encryptionKey
+    }
+
+    private static let check = "check"
+    private static let identity = "identity"
+    private static let setting = "key_store"
+
+    /// Opens the store of keys that belongs to `log`, and destroys in it what was erased and came back with a copy.
+    ///
+    /// - Throws: `VaultError`, and nothing is written.
+    package static func open(
+        _ store: KeyStore, key: KeyEncryptionKey, of log: Store
+    ) async throws -> Vault {
+        try await store.prepare()
+        let known = try await log.setting(setting)
+        if let identity = try await store.label(identity) {
+            guard known == nil || known == identity else { throw VaultError.ofAnotherLog }
+            guard let wrapped = try await store.label(check), key.unwrap(wrapped, as: check) != nil else {
+                throw VaultError.wrongKey
+            }
+            _ = try await log.setting(setting) { identity }
+        } else {
+            guard known == nil else { throw VaultError.missing }
+            let made = SymmetricKey(size: .bits128).withUnsafeBytes { Array($0) }
+            try await store.setLabels([identity: made, check: key.wrap(Array(check.utf8), as: check)])
+            _ = try await log.setting(setting) { made }
+        }
+        let vault = Vault(store, key)
+        try await vault.destroy(before: log.keysSinceErasure())
+        return vault
+    }
+
+    /// Wraps every data key by another key.
+    ///
+    /// - Returns: how many.
+    /// - Throws: `VaultError.wrongKey` when they are not wrapped by `old`.
+    package static func rewrap(
+        _ store: KeyStore, from old: KeyEncryptionKey, to new: KeyEncryptionKey
+    ) async throws -> Int {
+        try await store.prepare()
+        guard let wrapped = try await store.label(check), old.unwrap(wrapped, as: check) != nil else {
+            throw VaultError.wrongKey
+        }
+        var rewrapped: [KeyStore.WrappedKey] = []
+        for key in try await store.allKeys() {
+            guard let bytes = old.unwrap(key.bytes, as: key.id.name) else { throw VaultError.wrongKey }
+            rewrapped.append(KeyStore.WrappedKey(id: key.id, bytes: new.wrap(bytes, as: key.id.name)))
+        }
+        try await store.rewrap(rewrapped, label: check, new.wrap(Array(check.utf8), as: check))
+        return rewrapped.count
+    }
+
+    /// - Parameters:
+    ///   - generation: the fleet's, as it is now.
+    ///   - event: the one that will carry it.
+    /// - Throws: `StoreError`. It does not say so: Swift 6.3 loses a value that is returned in five registers, one half of
+    ///   a UUID among them, beside a typed error of an asynchronous function.
+    package func seal(
+        _ text: String, _ field: Field, of fleet: Fleet.ID, generation: Int64, for event: Event.ID
+    ) async throws -> Sealed {
+        let id = KeyStore.KeyID(fleet: fleet, generation: generation)
+        let key = try await foundOrMade(id)
+        let box = try? AES.GCM.seal(Array(text.utf8), using: key, authenticating: field.bound(to: event))
+        guard let combined = box?.combined else {
+            preconditionFailure("AES-GCM seals any message with a key of 32 bytes")
+        }
+        return Sealed(generation: generation, event: event, box: Base64URL.encode(combined))
+    }
+
+    /// nil when the data key was destroyed.
+    ///
+    /// - Throws: `.corrupt` when the key is there and does not open it.
+    package func open(_ sealed: Sealed, _ field: Field, of fleet: Fleet.ID) async throws(StoreError) -> String? {
+        guard let key = try await found(KeyStore.KeyID(fleet: fleet, generation: sealed.generation)) else { return nil }
+        guard let combined = Base64URL.decode(Array(sealed.box.utf8)),
+            let box = try? AES.GCM.SealedBox(combined: combined),
+            let plain = try? AES.GCM.open(box, using: key, authenticating: field.bound(to: sealed.event))
+        else { throw .corrupt("what is sealed for event \(sealed.event)") }
+        return String(decoding: plain, as: UTF8.self)
+    }
+
+    /// Tells two texts apart, and tells nothing of them to who has not the data key.
+    package func digest(
+        of text: String, of fleet: Fleet.ID, generation: Int64
+    ) async throws(StoreError) -> String {
+        let id = KeyStore.KeyID(fleet: fleet, generation: generation)
+        let key = try await foundOrMade(id)
+        return Base64URL.encode(Array(HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: key)))
+    }
+
+    /// Destroys of each fleet the keys before this one.
+    package func destroy(before keys: [KeyStore.KeyID]) async throws(StoreError) {
+        state.withLock { state in
+            for key in keys { state.first[key.fleet] = max(state.first[key.fleet] ?? 0, key.generation) }
+            for key in state.keys.keys where state.isDestroyed(key) { state.keys[key] = nil }
+        }
+        try await store.destroy(before: keys)
+    }
+
+    /// - Returns: nil when there is none, or none any more.
+    private func found(_ id: KeyStore.KeyID) async throws(StoreError) -> SymmetricKey? {
+        if let key = state.withLock({ $0.keys[id] }) { return key }
+        guard let wrapped = try await store.wrappedKey(id) else { return nil }
+        guard let bytes = encryptionKey.unwrap(wrapped, as: id.name) else {
+            throw .corrupt("the data key \(id.generation) of fleet \(id.fleet)")
+        }
+        let key = SymmetricKey(data: bytes)
+        let isKept = state.withLock { state in
+            if !state.isDestroyed(id) { state.keys[id] = key }
+            return !state.isDestroyed(id)
+        }
+        return isKept ? key : nil
+    }
+
+    /// A new key is durable before anything is sealed with it. Of two who make one, both get the one that was first.
+    private func foundOrMade(_ id: KeyStore.KeyID) async throws(StoreError) -> SymmetricKey {
+        if let key = try await found(id) { return key }
+        if !state.withLock({ $0.isDestroyed(id) }) {
+            let bytes = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
+            try await store.insert(
+                KeyStore.WrappedKey(id: id, bytes: encryptionKey.wrap(bytes, as: id.name)))
+            if let key = try await found(id) { return key }
+        }
+        throw .unavailable("the data of fleet \(id.fleet) is being erased")
+    }
+}
+
+/// Why the data keys cannot be used.
+package enum VaultError: Error, Equatable {
+    /// The data keys are wrapped by another key.
+    case wrongKey
+    /// The log has had a store of keys, and this one is empty.
+    case missing
+    /// The keys are those of another log.
+    case ofAnotherLog
+}
+
+extension KeyStore.KeyID {
+    fileprivate var name: String { "\(fleet)/\(generation)" }
+}
+
+extension Vault.Field {
+    fileprivate func bound(to event: Event.ID) -> [UInt8] { Array("\(event)/\(rawValue)".utf8) }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import FleetService
+import FleetStore
+import Foundation
+import SQLiteBackend
+
+/// `fleet-coordination keys …`: the data keys that what people write is sealed with.
+struct Keys: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Work with the data keys.", subcommands: [Rewrap.self])
+
+    /// `keys rewrap`: another key takes the place of the one that wraps the data keys.
+    struct Rewrap: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Wrap the data keys by another encryption key.",
+            discussion: """
+                Run it while the service is stopped, then start the service with the new ENCRYPTION_KEY_FILE. What is \
+                sealed stays as it is; only the data keys are written again.
+                """)
+
+        @OptionGroup var place: DatabaseOptions
+        @Option(help: "The file of the key that wraps them now; ENCRYPTION_KEY_FILE, or the one in DATA_DIR.")
+        var encryptionKeyFile: String?
+        @Option(help: "The file of the key that is to wrap them: 32 bytes in base64.")
+        var newKeyFile: String
+
+        func run() async throws {
+            var environment = place.environment
+            environment["ENCRYPTION_KEY_FILE"] = encryptionKeyFile ?? environment["ENCRYPTION_KEY_FILE"]
+            let settings = try Settings(environment)
+            let made = EncryptionKeyFile.path(in: settings.dataDirectory)
+            let old =
+                if let key = settings.encryptionKey { key } else {
+                    try Settings.encryptionKey(inFile: made, named: made)
+                }
+            let new = try Settings.encryptionKey(inFile: newKeyFile, named: "--new-key-file")
+            let keys = try await KeyStore.open(settings)
+            let count = try await Vault.rewrap(keys, from: old, to: new)
+            await keys.database.close()
+            print("\(count) data keys are wrapped by the key in \(newKeyFile)")
+        }
+    }
+}
+
+extension KeyStore {
+    /// Opens the store of keys beside the database, for this process alone.
+    static func open(_ settings: Settings) async throws -> KeyStore {
+        KeyStore(
+            database: try await SQLiteDatabase.open(
+                path: settings.dataDirectory + "/keys.db", readers: 1, secureDelete: true))
+    }
+}
