@@ -41,6 +41,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case quotaNotFound = "quota_not_found"
     case sharingNotFound = "sharing_not_found"
     case allocationNotFound = "allocation_not_found"
+    case messageNotFound = "message_not_found"
     case keyNotFound = "key_not_found"
     // In conflict with state.
     case fleetExists = "fleet_exists"
@@ -55,6 +56,13 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case fencingTokenStale = "fencing_token_stale"
     case consentRequired = "consent_required"
     case federationAmbiguous = "federation_ambiguous"
+    case messageExists = "message_exists"
+    case messageExpired = "message_expired"
+    case messageAmbiguous = "message_ambiguous"
+    case messageIDReused = "message_id_reused"
+    case contentTooLarge = "content_too_large"
+    case communicationDisabled = "communication_disabled"
+    case backlogFull = "backlog_full"
     case sameFleet = "same_fleet"
     // Why a lease was refused, in order of precedence.
     case federationInactive = "federation_inactive"

@@ -44,7 +44,7 @@ package enum OpenAPI {
         if let body = endpoint.body {
             let type = endpoint.method == .patch ? "application/merge-patch+json" : "application/json"
             operation["requestBody"] = [
-                "required": .bool(!endpoint.path.contains("{sharing_id}/")),
+                "required": .bool(!["{sharing_id}/", "{message_id}/"].contains(where: endpoint.path.contains)),
                 "content": .object([type: ["schema": body.openAPI]]),
             ]
         }
@@ -70,7 +70,7 @@ package enum OpenAPI {
 
     private static func pathParameters(_ endpoint: Endpoint) -> [JSON] {
         RoutePattern(endpoint.method, endpoint.path).captureNames.map { name in
-            let isUUID = ["federation_id", "sharing_id", "allocation_id", "key_id"].contains(name)
+            let isUUID = ["federation_id", "sharing_id", "allocation_id", "key_id", "message_id"].contains(name)
             return [
                 "name": .string(name), "in": .string("path"), "required": .bool(true),
                 "schema": (isUUID ? Schema.uuid : Schema.name).openAPI,

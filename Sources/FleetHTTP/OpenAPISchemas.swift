@@ -20,6 +20,8 @@ enum OpenAPISchemas {
                 "next_page_token": Schema.string(1...1024).openAPI, "summary": reference(to: "MetricsSummary"),
                 "series": array(of: "MetricsSummary"),
             ])
+        schemas["Inbox"] = list(
+            of: "messages", "CommunicationLog", also: ["next_after": Schema.string(1...512).openAPI])
         schemas["EventList"] = list(of: "events", "Event", also: ["next_after": Schema.string(1...512).openAPI])
         return schemas
     }
@@ -53,6 +55,15 @@ enum OpenAPISchemas {
         Schema.Field("position", quantity, required: true), Schema.Field("estimated_start", .timestamp),
         Schema.Field("estimated_wait_seconds", quantity), Schema.Field("expires_at", .timestamp, required: true),
     ])
+
+    private static let messageFields: [Field] = [
+        ("message_id", .uuid, true), ("federation_id", .uuid, true), ("source_fleet_id", .name, true),
+        ("message_type", .name, true), ("class", .choice(MessageClass.self), true), ("ordering_key", text, false),
+        ("message_content", .anything, false), ("content_erased", .boolean, false),
+        ("status", .choice(DeliveryStatus.self), true), ("status_reason", text, false),
+        ("delivered_at", .timestamp, false), ("acknowledged_at", .timestamp, false), ("ended_at", .timestamp, false),
+        ("created_at", .timestamp, true), ("expires_at", .timestamp, true),
+    ]
 
     private static let objects: [(String, [Field])] = [
         (
@@ -152,6 +163,21 @@ enum OpenAPISchemas {
             [
                 ("claims", .array(.attributes(atMost: 8), atMost: Division.claimsMax), true),
                 ("order", .array(.name, atMost: Division.orderMax), true),
+            ]
+        ),
+        (
+            "Message",
+            messageFields + [
+                ("target_fleet_id", .name, false),
+                ("deliveries", .array(.attributes(atMost: 8), atMost: 10_000), false),
+                ("attempts", quantity, false),
+            ]
+        ),
+        (
+            "CommunicationLog",
+            messageFields + [
+                ("log_id", .uuid, true), ("target_fleet_id", .name, true), ("broadcast", .boolean, true),
+                ("attempts", quantity, true),
             ]
         ),
         (
@@ -255,6 +281,7 @@ enum OpenAPISchemas {
         ("FleetList", "fleets", "Fleet"),
         ("Calendar", "entries", "CalendarEntry"), ("ResourceSharingList", "resource_sharing", "ResourceSharing"),
         ("QuotaList", "quotas", "Quota"), ("AllocationList", "allocations", "Allocation"),
+        ("CommunicationLogList", "communication_logs", "CommunicationLog"),
         ("AuditList", "audit_records", "AuditRecord"), ("APIKeyList", "api_keys", "APIKey"),
     ]
 

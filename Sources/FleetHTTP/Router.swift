@@ -6,7 +6,7 @@ import Hummingbird
 // One route per line, however long, keeps every route on one screen.
 // swift-format-ignore
 package enum Router {
-    package static let endpoints: [Endpoint] = federations + members + quotas + fleets + resources + sharing + allocations + rest + operations
+    package static let endpoints: [Endpoint] = federations + members + quotas + fleets + resources + sharing + allocations + messages + rest + operations
 
     private static let f = API.base + "/federations"
     private static let m = f + "/{federation_id}/members"
@@ -78,6 +78,14 @@ package enum Router {
         .init(.delete, a + "/{allocation_id}", .permission(.sharingRequest), "Cancel an allocation", answers: [(204, nil)], handler: AllocationRoutes.cancel),
         .init(.post, API.base + "/allocation-plans", .permission(.sharingRead), "How would capacity be divided", body: PlanRoutes.plan, answers: [(200, "AllocationPlan")], handler: PlanRoutes.create),
     ]
+    private static let messages: [Endpoint] = [
+        .init(.post, API.base + "/messages", .permission(.communicationSend), "Send a message", body: MessageRoutes.draft, answers: [(201, "Message")], handler: MessageRoutes.send),
+        .init(.get, API.base + "/messages/{message_id}", .permission(.communicationRead), "Read a message", parameters: [Filters.source], answers: [(200, "Message")], handler: MessageRoutes.get),
+        .init(.post, API.base + "/messages/{message_id}/acknowledge", .permission(.communicationReceive), "Acknowledge a message", parameters: [Filters.source], body: MessageRoutes.answer, answers: [(200, "CommunicationLog")], handler: MessageRoutes.answer(.acknowledged)),
+        .init(.post, API.base + "/messages/{message_id}/reject", .permission(.communicationReceive), "Reject a message", parameters: [Filters.source], body: MessageRoutes.answer, answers: [(200, "CommunicationLog")], handler: MessageRoutes.answer(.rejected)),
+        .init(.get, v + "/{fleet_id}/inbox", .permission(.communicationRead), "Receive messages", parameters: Filters.inbox, answers: [(200, "Inbox")], handler: InboxRoutes.inbox),
+        .init(.get, API.base + "/communication-logs", .permission(.communicationRead), "Read the log of communication", parameters: Filters.communication, answers: [(200, "CommunicationLogList")], handler: InboxRoutes.log),
+    ]
     private static let rest: [Endpoint] = [
         .init(.get, API.base + "/metrics", .permission(.metricsRead), "Read recorded metrics, and how well a federation coordinates", parameters: Filters.metrics, answers: [(200, "MetricList")], handler: MetricRoutes.list),
         .init(.post, API.base + "/metrics", .permission(.metricsWrite), "Record a coordination metric", body: MetricRoutes.draft, answers: [(201, "Metric")], handler: MetricRoutes.record),
@@ -122,6 +130,18 @@ private enum Filters {
     static let allocations =
         [federation, fleet, Endpoint.Parameter("status", .choice(AllocationStatus.self), "In this state.")]
         + Endpoint.Parameter.paging
+    static let source = Endpoint.Parameter("source_fleet_id", .name, "Whose, where several chose the id.")
+    static let inbox = [
+        Endpoint.Parameter("after", .string(1...512), "What comes after this next_after."),
+        Endpoint.Parameter("wait_seconds", .integer(0...25), "How long to wait for something to come; 0 by default."),
+        Endpoint.Parameter("limit", .integer(1...100), "Messages at most; 20 by default."),
+    ]
+    static let communication =
+        [
+            federation, Endpoint.Parameter("fleet_id", .name, "From or to this fleet."),
+            Endpoint.Parameter("status", .choice(DeliveryStatus.self), "In this state."),
+            Endpoint.Parameter("message_type", .name, "Of this type."),
+        ] + window + Endpoint.Parameter.paging
     static let metrics =
         [
             Endpoint.Parameter("federation_id", .uuid, "Of this federation; the first page has its summary."),

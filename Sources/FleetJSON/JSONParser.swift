@@ -10,6 +10,13 @@ extension JSON {
         return try Array(bytes).withUnsafeBufferPointer { JSONParser.parse($0, maxDepth: maxDepth) }.get()
     }
 
+    /// The text of a member of the one object that `bytes` hold, as it was written: numbers keep every digit.
+    package static func text(
+        ofMember key: String, in bytes: [UInt8], maxDepth: Int = 32
+    ) throws(JSONSyntaxError) -> String? {
+        try bytes.withUnsafeBufferPointer { JSONParser.text(ofMember: key, in: $0, maxDepth: maxDepth) }.get()
+    }
+
     /// Parses exactly one value; offsets in errors count UTF-8 bytes.
     package static func parse(_ text: String, maxDepth: Int = 32) throws(JSONSyntaxError) -> JSON {
         var text = text
@@ -35,6 +42,32 @@ private struct JSONParser {
             var parser = JSONParser(bytes: bytes, maxDepth: maxDepth)
             return try parser.parseText()
         }
+    }
+
+    static func text(
+        ofMember key: String, in bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int
+    ) -> Result<String?, JSONSyntaxError> {
+        Result { () throws(JSONSyntaxError) -> String? in
+            var parser = JSONParser(bytes: bytes, maxDepth: maxDepth)
+            parser.skipWhitespace()
+            guard parser.current == "{" else { return nil }
+            return try parser.textOfMember(key)
+        }
+    }
+
+    private mutating func textOfMember(_ wanted: String) throws(JSONSyntaxError) -> String? {
+        try enter(depth: 1)
+        var keys = SeenKeys()
+        if consume("}") { return nil }
+        repeat {
+            skipWhitespace()
+            let key = try parseKey(&keys, after: [])
+            let start = position
+            _ = try parseValue(depth: 1)
+            if key.utf8.elementsEqual(wanted.utf8) { return String(decoding: bytes[start..<position], as: UTF8.self) }
+            skipWhitespace()
+        } while consume(",")
+        return nil
     }
 
     private mutating func parseText() throws(JSONSyntaxError) -> JSON {
@@ -125,37 +158,6 @@ extension JSONParser {
         }
         position += 1
         skipWhitespace()
-    }
-}
-
-/// Finds a repeated key while an object is read, without quadratic work when the object is large.
-private struct SeenKeys {
-    /// Up to this many members a scan costs less than hashing.
-    private static let scanned = 16
-
-    /// Empty until the object outgrows the scan, then all its keys.
-    private var hashed: Set<Key> = []
-
-    /// False when `key` is already the key of one of `members`, which are all the members so far.
-    mutating func insert(_ key: String, after members: [JSONObject.Member]) -> Bool {
-        let new = Key(text: key)
-        if members.count < Self.scanned { return !members.contains { Key(text: $0.key) == new } }
-        if hashed.isEmpty { hashed = Set(members.lazy.map { Key(text: $0.key) }) }
-        return hashed.insert(new).inserted
-    }
-
-    /// A key that equals another when their bytes do; `String` would also equate canonically equivalent text.
-    private struct Key: Hashable {
-        let text: String
-
-        static func == (a: Key, b: Key) -> Bool {
-            a.text.utf8.count == b.text.utf8.count && a.text.utf8.elementsEqual(b.text.utf8)
-        }
-
-        func hash(into hasher: inout Hasher) {
-            var text = text
-            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-        }
     }
 }
 

@@ -17,6 +17,9 @@ extension Store {
         try await load(
             Tables.allocations, Entity.allocation, into: &ledger,
             where: "WHERE status IN \(list: AllocationStatus.allCases.filter { !$0.isFinal }.map(\.rawValue))")
+        try await load(
+            Tables.deliveries, Entity.delivery, into: &ledger,
+            where: "WHERE status IN \(list: DeliveryStatus.allCases.filter { !$0.isFinal }.map(\.rawValue))")
         try await load(Tables.keys, Entity.apiKey, into: &ledger)
         try await load(
             Tables.leases, Entity.lease, into: &ledger,

@@ -19,6 +19,8 @@ extension Ledger {
         compare("borrowed", \.borrowed)
         compare("ownUse", \.ownUse)
         compare("leases", \.leases)
+        compare("deliveries", \.deliveries)
+        compare("undecided", \.undecided)
         compare("keys", \.keys)
         compare("calendars", \.calendars)
         compare("leasesOfMember", \.leasesOfMember)

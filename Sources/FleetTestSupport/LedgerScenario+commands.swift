@@ -6,6 +6,7 @@ extension LedgerScenario {
         // As the writer does it: who waits comes before the next command.
         if ledger.hasStirred { return handOn() }
         if isPooled, random.chance(25) { return random.chance(40) ? extend() : book() }
+        if isTalking, random.chance(15) { return messageCommand() }
         if isCrowded, random.chance(95) { return crowdedCommand() }
         switch random.int(in: 0...99) {
         case 0..<20: return request()
@@ -159,9 +160,9 @@ extension LedgerScenario {
 
     /// Mostly one of five fleets; now and then one that is suspended, as few are and for long.
     private mutating func anyMember() -> Member.Key {
-        let suspended = ledger.members.values.filter { $0.status == .suspended }.map(\.key)
+        let waiting = ledger.members.values.filter { $0.status == .suspended || $0.status == .invited }.map(\.key)
             .sorted { ($0.federation, $0.fleet) < ($1.federation, $1.fleet) }
-        if !suspended.isEmpty, random.chance(30) { return random.pick(suspended) }
+        if !waiting.isEmpty, random.chance(30) { return random.pick(waiting) }
         return Member.Key(federation: anyFederation(), fleet: random.pick(Self.fleets))
     }
 
@@ -192,7 +193,8 @@ extension LedgerScenario {
                 try ledger.setRules(rules, of: key, &context)
             }
         default:
-            let action = random.pick([MemberAction.accept, .accept, .suspend, .resume, .resume])
+            let any = random.pick([MemberAction.accept, .accept, .suspend, .resume, .resume])
+            let action = ledger.members[key]?.status == .invited ? .accept : any
             return command("member \(action)", as: principal) { ledger, context throws(FleetError) in
                 try ledger.act(action, on: key, &context)
             }
@@ -318,8 +320,9 @@ extension LedgerScenario {
     private mutating func otherCommand() -> LedgerCommand {
         let fleet = random.pick(Self.fleets)
         let federation = anyFederation()
+        let raw = random.next()
         let key = APIKeyDraft(
-            name: "key", id: FleetDomain.ID(raw: UInt128(random.next())), digest: [1],
+            name: "key", id: FleetDomain.ID(raw: UInt128(raw)), digest: Array("\(raw)".utf8),
             roles: [random.pick(Role.allCases)],
             fleets: [fleet])
         let known = random.chance(50) ? ledger.keys.keys.sorted().first : nil
@@ -341,13 +344,13 @@ extension LedgerScenario {
             return command("erase fleet", as: caller(for: fleet)) { ledger, context throws(FleetError) in
                 try ledger.erase(fleet, &context)
             }
-        case 4...6:
+        case 4...5:
             let metric = MetricDraft(federation: federation, type: name("load"), value: 0.5, unit: "ratio")
             return command("record metric", as: coordinator(of: federation)) { ledger, context throws(FleetError) in
                 try ledger.record(metric, &context)
             }
         default:
-            return command("make or revoke key", as: anybody()) { ledger, context throws(FleetError) in
+            return command("make or revoke key", as: caller(for: fleet)) { ledger, context throws(FleetError) in
                 if let known { return try ledger.revoke(known, &context) }
                 return try ledger.create(key, &context)
             }

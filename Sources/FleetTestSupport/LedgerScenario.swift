@@ -66,6 +66,8 @@ package struct LedgerScenario: Sendable {
 
     package var seed: UInt64 { random.seed }
     var isPooled: Bool { seed % 3 == 2 }
+    /// Whether the fleets talk to one another.
+    var isTalking: Bool { seed % 3 == 1 }
 
     mutating func anyResource() -> Resource.ID {
         random.pick(isPooled ? Self.resources + Self.units : Self.resources)

@@ -53,7 +53,7 @@ struct LedgerPropertyTests {
                 #expect(scenario.probe(.reject, lease).refusal?.code == .alreadyResolved, "seed \(scenario.seed)")
             }
         }
-        #expect(approvals > 80 || Self.isOneSeed, "only \(approvals) approvals")
+        #expect(approvals > 60 || Self.isOneSeed, "only \(approvals) approvals")
         for seed in Generator.seeds(Self.seeds) {
             var scenario = LedgerScenario(seed: seed)
             for _ in 0..<Self.commands { scenario.step() }
@@ -165,6 +165,7 @@ struct LedgerPropertyTests {
             for balance in original.balances.values { loaded.restore(.balance(balance)) }
             for allocation in original.allocations.values { loaded.restore(.allocation(allocation)) }
             for lease in original.leases.values { loaded.restore(.lease(lease)) }
+            for delivery in original.deliveries.values { loaded.restore(.delivery(delivery)) }
             #expect(loaded.differences(from: original).isEmpty, "seed \(seed)")
         }
     }

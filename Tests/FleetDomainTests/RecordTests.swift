@@ -41,6 +41,10 @@ struct RecordTests {
                 case .fleet(let row): try survives(row, seed: seed)
                 case .resource(let row): try survives(row, seed: seed)
                 case .lease(let row): try survives(row, seed: seed)
+                case .message(let row):
+                    try survives(row, seed: seed)
+                    try survives(row.head, seed: seed)
+                case .delivery(let row): try survives(row, seed: seed)
                 case .metric(let row): try survives(row, seed: seed)
                 case .apiKey(let row): try survives(row, seed: seed)
                 case .crossing(let row): try survives(row, seed: seed)

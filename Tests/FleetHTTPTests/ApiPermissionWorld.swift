@@ -15,6 +15,8 @@ struct ApiPermissionWorld {
     private var leases: [ApiRelation: (lent: String, borrowed: String)] = [:]
     /// By the fleet that asked, which uses what is its own.
     private var allocations: [String: String] = [:]
+    /// By the fleet that the caller's relation to it names.
+    private var messages: [String: String] = [:]
     private let standingKey: String
 
     init(_ service: TestService, _ caller: ApiRoleTable.Caller, isOpen: Bool) async throws {
@@ -45,6 +47,11 @@ struct ApiPermissionWorld {
         leases[.counterparty] = (mine.borrowed, mine.lent)
         leases[.peer] = (theirs, theirs)
         leases[.stranger] = (strange, strange)
+        for (federation, source, target, fleet) in [
+            (home, "peer", "own", "own"), (home, "peer", "third", "peer"), (away, "stranger", "stranger2", "stranger"),
+        ] {
+            messages[fleet] = try await service.sendMessage(federation, from: source, to: target)
+        }
         let id: Federation.ID = apiID(home)
         standingKey =
             switch caller {
@@ -65,7 +72,7 @@ struct ApiPermissionWorld {
         case .service:
             return try await service.key(
                 [.service], fleets: [apiName("own")],
-                scopes: [permission, .federationRead, .fleetRead, .sharingRead])
+                scopes: [permission, .federationRead, .fleetRead, .sharingRead, .communicationRead])
         case .serviceWithoutScope:
             return try await service.key(
                 [.service], fleets: [apiName("own")], scopes: Set(Permission.allCases).subtracting([permission]))
@@ -87,6 +94,7 @@ struct ApiPermissionWorld {
             "{resource_type}": "vehicle",
             "{sharing_id}": isAbsent ? Self.absentID : lease(endpoint, relation),
             "{allocation_id}": isAbsent ? Self.absentID : allocations[fleet(relation)] ?? "",
+            "{message_id}": isAbsent ? Self.absentID : messages[fleet(relation)] ?? "",
             "{key_id}": isAbsent ? Self.absentID : try await keyID(endpoint, relation, key: key),
         ]
         let path = values.reduce(endpoint.path) { $0.replacing($1.key, with: $1.value) }
@@ -144,6 +152,9 @@ struct ApiPermissionWorld {
             let sides = ["own": ("peer", "own"), "peer": ("peer", "third"), "stranger": ("stranger", "stranger2")]
             let (source, target) = sides[fleet] ?? ("", "")
             return service.request(federation, "unit", from: source, to: target, startsIn: 36_000)
+        case (.post, "messages"):
+            let targets = ["own": "peer", "peer": "third", "stranger": "stranger2"]
+            return service.message(federation, from: fleet, to: targets[fleet])
         case (.post, "allocations"): return service.allocation(federation, to: fleet, type: "vehicle")
         case (.post, "allocation-plans"):
             return #"{"method":"max_min","capacity":{"t":1},"claims":[{"fleet_id":"x","demand":{"t":1}}]}"#

@@ -43,6 +43,9 @@ enum ApiRoleTable {
         .sharingRequest: (nil, .itsFleets, nil, nil),
         .sharingApprove: (nil, .itsFleets, nil, nil),
         .sharingManage: (nil, .itsFleets, nil, nil),
+        .communicationRead: (.itsFederations, .itsFleets, .itsFleets, .everywhere),
+        .communicationSend: (nil, .itsFleets, nil, nil),
+        .communicationReceive: (nil, .itsFleets, nil, nil),
         .metricsRead: (.itsFederations, .whereItTakesPart, .whereItTakesPart, .everywhere),
         .metricsWrite: (.itsFederations, nil, nil, nil),
         .eventRead: (.itsFederations, .whereItTakesPart, .whereItTakesPart, .everywhere),
@@ -152,7 +155,7 @@ extension ApiRoleTable {
         if relation == .stranger { return false }
         if endpoint.path.contains("{key_id}") { return relation == .own }
         guard relation == .peer || !actsForFleet(caller) else { return true }
-        if ["{sharing_id}", "{allocation_id}"].contains(where: endpoint.path.contains) {
+        if ["{sharing_id}", "{allocation_id}", "{message_id}"].contains(where: endpoint.path.contains) {
             return coordinates(caller) && isOpen
         }
         // What a member is entitled to is between it and who coordinates, however open its use is.
@@ -169,6 +172,7 @@ extension ApiRoleTable {
         let last = endpoint.path.split(separator: "/").last ?? ""
         switch (endpoint.method, last) {
         case (_, "sharing-rules"), (_, "accept"): return isItsFleet
+        case (.get, "inbox"): return isItsFleet
         case (.get, _): return true
         case (.put, "{sharing_id}"), (.delete, "{sharing_id}"): return isItsFleet
         case (_, _) where endpoint.path.contains("{sharing_id}"): return isItsFleet && relation == .own

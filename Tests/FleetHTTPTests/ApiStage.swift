@@ -67,9 +67,13 @@ struct ApiStage {
         try await service.register("owner", "slots", type: "slot")
         try await service.ok("PATCH", "/fleets/owner/resources/slots", #"{"capacity":9}"#)
         addReads(
-            lease: try await service.lease(federation, "unit-get"), allocation: try await service.allocate(federation))
+            lease: try await service.lease(federation, "unit-get"), allocation: try await service.allocate(federation),
+            message: try await service.sendMessage(federation, from: "owner", to: "borrower"))
         try await addWrites()
         try await addLeaseWrites()
+        // What an administrator's first look at a message leaves in the log is there before anything is compared.
+        try await service.ok("GET", "/events?limit=1000")
+        await service.advance(by: 0)
     }
 
     private mutating func add(_ method: String, _ path: String, _ target: String, _ status: Int, _ body: String? = nil)
@@ -77,10 +81,10 @@ struct ApiStage {
         examples["\(method) \(path)"] = Example(path: target, body: body, status: status)
     }
 
-    private mutating func addReads(lease: String, allocation: String) {
+    private mutating func addReads(lease: String, allocation: String, message: String) {
         let values = [
             "{federation_id}": federation, "{fleet_id}": "owner", "{resource_id}": "van", "{sharing_id}": lease,
-            "{resource_type}": "dock", "{allocation_id}": allocation,
+            "{resource_type}": "dock", "{allocation_id}": allocation, "{message_id}": message,
         ]
         for endpoint in Router.endpoints where !endpoint.isWrite {
             let path = values.reduce(endpoint.path) { $0.replacing($1.key, with: $1.value) }
@@ -99,7 +103,7 @@ struct ApiStage {
         add("PUT", base + "/federations/{federation_id}", here, 200, #"{"name":"Renamed","description":"d"}"#)
         add("DELETE", base + "/federations/{federation_id}", base + "/federations/\(spare)", 204)
         add("POST", members, here + "/members", 201, #"{"fleet_id":"newcomer"}"#)
-        add("PATCH", members + "/{fleet_id}", here + "/members/borrower", 200, #"{"communication_enabled":false}"#)
+        add("PATCH", members + "/{fleet_id}", here + "/members/borrower", 200, #"{"isolation_level":"none"}"#)
         add("DELETE", members + "/{fleet_id}", here + "/members/leaver", 204)
         add("POST", members + "/{fleet_id}/accept", here + "/members/stranger/accept", 200)
         add("POST", members + "/{fleet_id}/suspend", here + "/members/idler/suspend", 200)
@@ -126,6 +130,12 @@ struct ApiStage {
         add("DELETE", allocations + "/{allocation_id}", mine, 204)
         let plan = #"{"method":"max_min","capacity":{"cpu":10},"claims":[{"fleet_id":"a","demand":{"cpu":2}}]}"#
         add("POST", base + "/allocation-plans", base + "/allocation-plans", 200, plan)
+        let message = service.message(federation, from: "owner", to: "borrower")
+        add("POST", base + "/messages", base + "/messages", 201, message)
+        for step in ["acknowledge", "reject"] {
+            let id = try await service.sendMessage(federation, from: "owner", to: "borrower")
+            add("POST", base + "/messages/{message_id}/\(step)", base + "/messages/\(id)/\(step)", 200)
+        }
         let metric = #"{"federation_id":"\#(federation)","metric_type":"m","metric_value":0.5,"metric_unit":"ratio"}"#
         add("POST", base + "/metrics", base + "/metrics", 201, metric)
         add("POST", base + "/api-keys", base + "/api-keys", 201, #"{"name":"n","roles":["auditor"]}"#)

@@ -145,6 +145,31 @@ extension TestService {
         try await ok("POST", "/allocations", allocation(federation, to: target, type: type)).text("allocation_id")
     }
 
+    /// The body of a message.
+    ///
+    /// - Parameters:
+    ///   - target: nil is everybody.
+    ///   - more: further members, each with a comma before it.
+    func message(
+        _ federation: String, from source: String, to target: String?, _ content: String = #"{"text":"hello"}"#,
+        more: String = ""
+    ) -> String {
+        let target = target.map { #","target_fleet_id":"\#($0)""# } ?? ""
+        return """
+            {"federation_id":"\(federation)","source_fleet_id":"\(source)"\(target),"message_type":"note",\
+            "message_content":\(content)\(more)}
+            """
+    }
+
+    /// Sends a message and answers with its id.
+    func sendMessage(
+        _ federation: String, from source: String, to target: String?, _ content: String = #"{"text":"hello"}"#,
+        more: String = "", key: String?? = .none
+    ) async throws -> String {
+        let body = message(federation, from: source, to: target, content, more: more)
+        return try await ok("POST", "/messages", body, key: key).text("message_id")
+    }
+
     /// The audit log as its pages give it, after everything folded has been recorded.
     func audit(_ query: String = "page_size=1000", key: String?? = .none) async throws -> [JSONObject] {
         var records: [JSONObject] = []

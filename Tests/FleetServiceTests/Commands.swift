@@ -10,7 +10,8 @@ extension Command {
         _ decide: @escaping @Sendable (inout Ledger, inout Context) throws(FleetError) -> Entity?
     ) -> Command {
         Command(
-            operation: operation, principal: RunningWriter.admin, requestID: operation, dryRun: dryRun, claim: claim
+            operation: operation, principal: RunningWriter.admin, requestID: operation, dryRun: dryRun,
+            claims: claim.map { [$0] } ?? []
         ) { ledger, context throws(FleetError) in Decision(try decide(&ledger, &context)) }
     }
 

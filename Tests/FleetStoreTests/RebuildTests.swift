@@ -6,7 +6,7 @@ import Testing
 
 @Suite("A rebuild from the log")
 struct RebuildTests {
-    static let seeds = Effort.seeds(12, slow: 200)
+    static let seeds = Effort.seeds(15, slow: 200)
     static let batches = 25
 
     @Test("Invariant 7: rebuilding the projection tables from the log gives the same bytes")
@@ -23,7 +23,8 @@ struct RebuildTests {
             await database.close()
         }
         let isOneSeed = Generator.seeds(Self.seeds).count == 1
-        #expect(tables == Set(Tables.projections.map(\.name)) || isOneSeed, "some tables were always empty")
+        let empty = Set(Tables.projections.map(\.name)).subtracting(tables)
+        #expect(empty.isEmpty || isOneSeed, "always empty: \(empty)")
     }
 
     @Test("Invariant 7: a file rebuilds to the same bytes after it was closed and opened again")
@@ -135,6 +136,22 @@ struct RebuildTests {
         (
             "coordination_metrics",
             SQL("test.tamper", "INSERT INTO coordination_metrics VALUES (x'00', x'01', 'load', 0.5, 'ratio', 0)")
+        ),
+        (
+            "messages",
+            SQL(
+                "test.tamper",
+                "INSERT INTO messages VALUES (x'00', 'forged', x'01', NULL, 'note', 'bulk', NULL, 0, 1, 99999)")
+        ),
+        (
+            "communication_logs",
+            SQL(
+                "test.tamper",
+                """
+                INSERT INTO communication_logs (position, target_fleet_id, log_id, message_id, federation_id, \
+                source_fleet_id, message_type, class, is_broadcast, is_concealed, status, attempts, created_at, \
+                expires_at) VALUES (0, 'forged', x'00', x'01', x'02', 'forger', 'note', 'bulk', 0, 0, 'accepted', 0, 0, 1)
+                """)
         ),
         (
             "api_keys",

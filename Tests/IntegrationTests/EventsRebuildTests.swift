@@ -5,7 +5,8 @@ import Testing
 @Suite("events rebuild")
 struct EventsRebuildTests {
     private static let tables: Set<Substring> = [
-        "allocations", "api_keys", "coordination_metrics", "fleet_balances", "fleet_federation_members",
+        "allocations", "api_keys", "communication_logs", "coordination_metrics", "messages", "fleet_balances",
+        "fleet_federation_members",
         "fleet_federations", "fleet_quotas", "fleets",
         "resource_sharing", "resources",
     ]
@@ -71,6 +72,10 @@ struct EventsRebuildTests {
             "/allocations",
             #"{"target_fleet_id":"north","resource_type":"dock","quantity":1,"duration":60,"latest":"2100-01-01T00:00:00Z","#
                 + #""federation_id":"\#(federation)"}"#)
+        _ = try await post(
+            "/messages",
+            #"{"federation_id":"\#(federation)","source_fleet_id":"north","target_fleet_id":"south","#
+                + #""message_type":"note","message_content":"hello"}"#)
         _ = try await post(
             "/metrics",
             #"{"federation_id":"\#(federation)","metric_type":"load","metric_value":0.5,"metric_unit":"ratio"}"#)

@@ -7,7 +7,7 @@ struct WalkthroughTests {
     func walkthrough() async throws {
         let readme = contents(of: checkout + "/README.md")
         var script = Walkthrough(readme)
-        for heading in ["## Allocations", "## The queue", "## Metrics"] {
+        for heading in ["## Allocations", "## The queue", "## Messages", "## Metrics"] {
             let count = script.expectations.count
             script.append(contents(of: checkout + "/docs/concepts.md"), under: heading)
             try #require(script.expectations.count > count, "docs/concepts.md has no example under '\(heading)'")

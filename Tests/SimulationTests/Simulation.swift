@@ -144,7 +144,7 @@ struct Simulation {
         func sent(fingerprint: UInt128 = 7) -> Command {
             Command(
                 operation: command.name, principal: command.context.principal, requestID: Self.requestID,
-                dryRun: isDryRun, claim: key.map { IdempotencyClaim(key: $0, fingerprint: fingerprint) }
+                dryRun: isDryRun, claims: key.map { [IdempotencyClaim(key: $0, fingerprint: fingerprint)] } ?? []
             ) { (ledger, context) throws(FleetError) in Decision(try command.decide(&ledger, &context)) }
         }
         let end = log.count

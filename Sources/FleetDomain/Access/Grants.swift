@@ -24,25 +24,30 @@ extension Role {
 
     /// What coordinating a federation allows, by role or as the operator of a coordinator member.
     static let coordination: Set<Permission> = [
-        .federationRead, .federationManage, .memberManage, .fleetRead, .sharingRead, .metricsRead, .metricsWrite,
-        .eventRead, .auditRead,
+        .federationRead, .federationManage, .memberManage, .fleetRead, .sharingRead, .communicationRead, .metricsRead,
+        .metricsWrite, .eventRead, .auditRead,
     ]
     private static let operation: Set<Permission> = [
         .federationCreate, .federationRead, .federationManage, .memberManage, .fleetRead, .fleetManage, .fleetOperate,
-        .sharingRead, .sharingRequest, .sharingApprove, .sharingManage, .metricsRead, .metricsWrite, .eventRead,
-        .auditRead, .keyManage,
+        .sharingRead, .sharingRequest, .sharingApprove, .sharingManage, .communicationRead, .communicationSend,
+        .communicationReceive, .metricsRead, .metricsWrite, .eventRead, .auditRead, .keyManage,
     ]
     private static let viewing: Set<Permission> = [
-        .federationRead, .fleetRead, .sharingRead, .metricsRead, .eventRead,
+        .federationRead, .fleetRead, .sharingRead, .communicationRead, .metricsRead, .eventRead,
     ]
     private static let auditorReads: Set<Permission> = [
-        .federationRead, .fleetRead, .sharingRead, .metricsRead, .eventRead, .auditRead,
+        .federationRead, .fleetRead, .sharingRead, .communicationRead, .metricsRead, .eventRead, .auditRead,
     ]
 }
 
 extension Principal {
     package var isAdmin: Bool { roles.contains(.platformAdmin) }
     private var isService: Bool { roles.contains(.service) }
+
+    /// What no role brings along but the highest, and what it takes besides the scope.
+    private static let grantedByScope: [Permission: Permission] = [
+        .sharingEmergency: .sharingRequest, .communicationSafety: .communicationSend,
+    ]
 
     /// Whether it holds the permission over everything.
     package func holdsEverywhere(_ permission: Permission) -> Bool {
@@ -53,7 +58,7 @@ extension Principal {
     /// not depend on what exists.
     package func mayHold(_ permission: Permission) -> Bool {
         roles.contains { $0.reach(of: permission) != nil } || isService && scopes.contains(permission)
-            || permission == .sharingEmergency && scopes.contains(permission)
+            || Self.grantedByScope[permission] != nil && scopes.contains(permission)
     }
 
     /// Whether it may do this in the name of `fleet`, or to what `fleet` owns.
@@ -61,9 +66,14 @@ extension Principal {
         holdsEverywhere(permission) || fleets.contains(fleet) && holdsForItsFleets(permission)
     }
 
+    /// Whether what it is shown of messages to the fleet is handed to the fleet: who may see everything is no recipient.
+    package func receives(for fleet: Fleet.ID) -> Bool {
+        fleets.contains(fleet) && holds(.communicationReceive, for: fleet)
+    }
+
     /// Whether it may do this in the name of the fleets that it acts for, whichever they are.
     func holdsForItsFleets(_ permission: Permission) -> Bool {
-        if permission == .sharingEmergency { return scopes.contains(permission) && mayHold(.sharingRequest) }
+        if let needed = Self.grantedByScope[permission] { return scopes.contains(permission) && mayHold(needed) }
         return roles.contains { $0.reach(of: permission) == .fleets } || isService && scopes.contains(permission)
     }
 

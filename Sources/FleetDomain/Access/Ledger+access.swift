@@ -41,10 +41,7 @@ extension Ledger {
         case .lease(let lease):
             Audience(
                 parties: lease.changesHands ? [lease.source, lease.target] : [lease.source],
-                coordinatorsOf: View.useIsOpen(
-                    members[Member.Key(federation: lease.federation, fleet: lease.source)],
-                    members[Member.Key(federation: lease.federation, fleet: lease.target)])
-                    ? lease.federation : nil)
+                coordinatorsOf: areOpen(lease.source, lease.target, in: lease.federation) ? lease.federation : nil)
         case .federation(let federation):
             Audience(witnesses: presentFleets(of: federation.id), coordinatorsOf: federation.id)
         case .member(let member):
@@ -57,6 +54,16 @@ extension Ledger {
                 coordinatorsOf: isOpen(allocation.target, in: allocation.federation) ? allocation.federation : nil)
         case .quota(let quota):
             Audience(parties: [quota.key.member.fleet], coordinatorsOf: quota.key.member.federation)
+        case .message(let message):
+            Audience(
+                parties: [message.source] + message.recipients.map(\.fleet),
+                coordinatorsOf: message.target.map { areOpen(message.source, $0, in: message.federation) } ?? false
+                    ? message.federation : nil)
+        case .delivery(let delivery):
+            Audience(
+                parties: delivery.isConcealed ? [delivery.target] : [delivery.source, delivery.target],
+                coordinatorsOf: areOpen(delivery.source, delivery.target, in: delivery.federation)
+                    ? delivery.federation : nil)
         case .metric(let metric): Audience(coordinatorsOf: metric.federation)
         case .apiKey: Audience()
         case .crossing(let crossing): Audience(parties: [crossing.protected])
@@ -65,8 +72,14 @@ extension Ledger {
 
     /// Whether what the fleet uses is open to those who coordinate the federation.
     private func isOpen(_ fleet: Fleet.ID, in federation: Federation.ID) -> Bool {
-        let member = members[Member.Key(federation: federation, fleet: fleet)]
-        return View.useIsOpen(member, member)
+        areOpen(fleet, fleet, in: federation)
+    }
+
+    /// Whether what passes between the two is open to those who coordinate the federation.
+    private func areOpen(_ source: Fleet.ID, _ target: Fleet.ID, in federation: Federation.ID) -> Bool {
+        View.useIsOpen(
+            members[Member.Key(federation: federation, fleet: source)],
+            members[Member.Key(federation: federation, fleet: target)])
     }
 
     private func presentFleets(of federation: Federation.ID) -> [Fleet.ID] {

@@ -36,6 +36,11 @@ extension View {
         case .fleet(let fleet): write(fleet, disclosure: .full, contact: opened, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)
         case .lease(let lease): write(lease, place: place, to: &writer)
+        case .message(let message):
+            let content = opened.map(MessageContent.open)
+            write(message.head, message.deliveries, at: message.createdAt, content: content, to: &writer)
+        case .delivery(let delivery):
+            write(delivery, at: delivery.resolvedAt ?? delivery.createdAt, to: &writer)
         case .metric(let metric): write(metric, to: &writer)
         case .apiKey(let key): write(key, secret: secret, to: &writer)
         case .crossing: preconditionFailure("a crossing is read in the audit log only")
@@ -89,6 +94,8 @@ extension Ledger {
         case .resource(let resource):
             return holds(for: resource.key.fleet) || principal.holds(.fleetRead, for: resource.key.fleet)
         case .lease(let lease): return holds(for: lease.source) || holds(for: lease.target) || view.sees(lease)
+        case .message(let message): return holds(for: message.source)
+        case .delivery(let delivery): return holds(for: delivery.target) || view.sees(delivery)
         case .metric(let metric):
             guard let federation = federations[metric.federation] else { return false }
             return principal.holds(.metricsWrite, coordinating: standing(of: principal, in: federation))

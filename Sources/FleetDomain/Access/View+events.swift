@@ -29,6 +29,9 @@ extension View {
         let (federation, sides): (Federation.ID, [Fleet.ID])
         switch event.entity {
         case .lease(let lease): (federation, sides) = (lease.federation, [lease.source, lease.target])
+        case .message(let message):
+            (federation, sides) = (message.federation, [message.source, message.target ?? message.source])
+        case .delivery(let delivery): (federation, sides) = (delivery.federation, [delivery.source, delivery.target])
         case .allocation(let allocation): (federation, sides) = (allocation.federation, [allocation.target])
         default: return true
         }
@@ -46,6 +49,12 @@ extension View {
         switch event.entity {
         case .lease(let lease):
             return [lease.source, lease.target].map { Member.Key(federation: lease.federation, fleet: $0) }
+        case .message(let message):
+            return [message.source, message.target ?? message.source].map {
+                Member.Key(federation: message.federation, fleet: $0)
+            }
+        case .delivery(let delivery):
+            return [delivery.source, delivery.target].map { Member.Key(federation: delivery.federation, fleet: $0) }
         case .allocation(let allocation):
             return [Member.Key(federation: allocation.federation, fleet: allocation.target)]
         case .member(let member): return [member.key]
@@ -60,10 +69,10 @@ extension View {
     /// The event as a CloudEvent 1.0, its data cut to what the reader may see.
     ///
     /// - Parameters:
-    ///   - opened: what is sealed in its subject, as JSON text, where the reader may have it.
+    ///   - content: what a message says, where the reader may have it.
     ///   - sequence: the position as the reader may see it.
     package func write(
-        _ event: Event, standings: [Federation.ID: Standing], opened: String? = nil, sequence: String,
+        _ event: Event, standings: [Federation.ID: Standing], content: MessageContent? = nil, sequence: String,
         to writer: inout JSONWriter
     ) {
         writer.beginObject()
@@ -77,12 +86,12 @@ extension View {
         writer.field("partitionkey", event.entity.subject)
         writer.field("sequence", sequence)
         writer.key("data")
-        writeData(of: event, standings: standings, opened: opened, to: &writer)
+        writeData(of: event, standings: standings, content: content, to: &writer)
         writer.endObject()
     }
 
     private func writeData(
-        of event: Event, standings: [Federation.ID: Standing], opened: String?, to writer: inout JSONWriter
+        of event: Event, standings: [Federation.ID: Standing], content: MessageContent?, to writer: inout JSONWriter
     ) {
         switch event.entity {
         case .federation(let federation):
@@ -92,9 +101,12 @@ extension View {
         case .quota(let quota): write(quota, use: nil, to: &writer)
         case .allocation(let allocation): write(allocation, leases: nil, to: &writer)
         case .balance: preconditionFailure("no event is about a balance")
-        case .fleet(let fleet): write(fleet, disclosure: .full, contact: opened, to: &writer)
+        case .fleet(let fleet): write(fleet, disclosure: .full, to: &writer)
         case .resource(let resource): write(resource, disclosure: .full, to: &writer)
         case .lease(let lease): write(lease, to: &writer)
+        case .message(let message):
+            write(message.head, message.deliveries, at: event.at, content: content, to: &writer)
+        case .delivery(let delivery): write(delivery, at: event.at, to: &writer)
         case .metric(let metric): write(metric, to: &writer)
         case .apiKey(let key): write(key, to: &writer)
         case .crossing(let crossing): write(crossing, to: &writer)

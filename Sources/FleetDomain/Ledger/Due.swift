@@ -9,6 +9,8 @@ extension Ledger {
             case ending(Lease.ID)
             /// An allocation that waits.
             case lapse(Allocation.ID)
+            /// A message that is on its way.
+            case expiry(Delivery.ID)
             /// A resource of which something is no longer occupied by the buffer after a lease.
             case cooled(Resource.Key)
             /// A lease that is granted.
@@ -18,8 +20,9 @@ extension Ledger {
                 switch self {
                 case .ending: 0
                 case .lapse: 1
-                case .cooled: 2
-                case .beginning: 3
+                case .expiry: 2
+                case .cooled: 3
+                case .beginning: 4
                 }
             }
 
@@ -27,6 +30,7 @@ extension Ledger {
                 switch self {
                 case .ending(let id), .beginning(let id): id.raw
                 case .lapse(let id): id.raw
+                case .expiry(let id): id.raw
                 case .cooled: 0
                 }
             }
@@ -45,10 +49,10 @@ extension Ledger {
     /// Changed leases, dry runs and what was taken back leave entries that mean nothing; they are dropped before
     /// they outnumber the rest, however far ahead they lie.
     mutating func dropStaleDue() {
-        guard due.count > 2 * (leases.count + allocations.count) + 1024 else { return }
+        guard due.count > 2 * (leases.count + allocations.count + deliveries.count) + 1024 else { return }
         due = Heap(
             leases.values.compactMap(Due.init) + allocations.values.compactMap(Due.init)
-                + resources.values.flatMap(\.dueCooling))
+                + deliveries.values.map(Due.init) + resources.values.flatMap(\.dueCooling))
     }
 }
 
@@ -62,6 +66,10 @@ extension Ledger.Due {
         guard let waiting = allocation.waiting else { return nil }
         self.init(at: waiting.until, subject: .lapse(allocation.id))
     }
+}
+
+extension Ledger.Due {
+    init(_ delivery: Delivery) { self.init(at: delivery.expiresAt, subject: .expiry(delivery.id)) }
 }
 
 extension Resource {

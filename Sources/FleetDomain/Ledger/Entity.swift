@@ -10,12 +10,14 @@ package enum Entity: Sendable, Equatable {
     case fleet(Fleet)
     case resource(Resource)
     case lease(Lease)
+    case message(Message)
+    case delivery(Delivery)
     case metric(Metric)
     case apiKey(APIKey)
     case crossing(Crossing)
 
     package enum Kind: String, Sendable, CaseIterable {
-        case federation, member, quota, balance, allocation, fleet, resource, crossing, metric
+        case federation, member, quota, balance, allocation, fleet, resource, message, delivery, crossing, metric
         case lease = "sharing"
         case apiKey = "api_key"
     }
@@ -30,6 +32,8 @@ package enum Entity: Sendable, Equatable {
         case .fleet: .fleet
         case .resource: .resource
         case .lease: .lease
+        case .message: .message
+        case .delivery: .delivery
         case .metric: .metric
         case .apiKey: .apiKey
         case .crossing: .crossing
@@ -46,6 +50,8 @@ package enum Entity: Sendable, Equatable {
         case .fleet(let record): record
         case .resource(let record): record
         case .lease(let record): record
+        case .message(let record): record
+        case .delivery(let record): record
         case .metric(let record): record
         case .apiKey(let record): record
         case .crossing(let record): record
@@ -63,6 +69,8 @@ package enum Entity: Sendable, Equatable {
         case .fleet(let fleet): fleet.id.description
         case .resource(let resource): "\(resource.key.fleet)/\(resource.key.resource)"
         case .lease(let lease): lease.id.description
+        case .message(let message): message.id.description
+        case .delivery(let delivery): delivery.message.description
         case .metric(let metric): metric.id.description
         case .apiKey(let key): key.id.description
         case .crossing(let crossing): crossing.object
@@ -78,6 +86,8 @@ package enum Entity: Sendable, Equatable {
         case .balance(let balance): balance.key.member.federation
         case .allocation(let allocation): allocation.federation
         case .lease(let lease): lease.federation
+        case .message(let message): message.federation
+        case .delivery(let delivery): delivery.federation
         case .metric(let metric): metric.federation
         case .fleet, .resource, .apiKey, .crossing: nil
         }
@@ -95,6 +105,8 @@ package enum Entity: Sendable, Equatable {
         case .fleet: self = .fleet(try Fleet(json: json))
         case .resource: self = .resource(try Resource(json: json))
         case .lease: self = .lease(try Lease(json: json))
+        case .message: self = .message(try Message(json: json))
+        case .delivery: self = .delivery(try Delivery(json: json))
         case .metric: self = .metric(try Metric(json: json))
         case .apiKey: self = .apiKey(try APIKey(json: json))
         case .crossing: self = .crossing(try Crossing(json: json))
@@ -122,6 +134,8 @@ extension EventType {
             .lease
         case .quotaSet, .quotaRemoved: .quota
         case .allocationDecided, .allocationCancelled, .allocationExpired: .allocation
+        case .messageAccepted: .message
+        case .messageDelivered, .messageAcknowledged, .messageRejected, .messageExpired: .delivery
         case .metricRecorded: .metric
         case .keyCreated, .keyRevoked: .apiKey
         case .violationBlocked, .privilegedRead: .crossing

@@ -91,6 +91,7 @@ extension FleetError {
             case .sharingNotFound: "resource sharing"
             case .allocationNotFound: "allocation"
             case .quotaNotFound: "quota"
+            case .messageNotFound: "message"
             case .keyNotFound: "API key"
             default: "object"
             }

@@ -13,7 +13,8 @@ extension Ledger {
         case .resource(let new): resources[new.key].map(Entity.resource)
         case .lease(let new): leases[new.id].map(Entity.lease)
         case .apiKey(let new): keys[new.id].map(Entity.apiKey)
-        case .metric, .crossing: nil
+        case .delivery(let new): deliveries[new.id].map(Entity.delivery)
+        case .message, .metric, .crossing: nil
         }
     }
 
@@ -36,7 +37,8 @@ extension Ledger {
         case .apiKey(let some)?: keys[some.id] = new?.asKey
         case .member(let some)?: setMember(some.key, new?.asMember)
         case .lease(let some)?: setLease(some.id, new?.asLease)
-        case .metric?, .crossing?, nil: break
+        case .delivery(let some)?: setDelivery(some, new?.asDelivery)
+        case .message?, .metric?, .crossing?, nil: break
         }
     }
 
@@ -115,6 +117,17 @@ extension Ledger {
             } else {
                 stir(line.federation, line.type)
             }
+        }
+    }
+
+    private mutating func setDelivery(_ some: Delivery, _ new: Delivery?) {
+        let isLive = new?.status.isFinal == false
+        let change = (isLive ? 1 : 0) - (deliveries[some.id] == nil ? 0 : 1)
+        if isLive, deliveries[some.id] == nil, let new { due.insert(Due(new)) }
+        deliveries[some.id] = isLive ? new : nil
+        if change != 0 {
+            undecided[some.pair, default: 0] += change
+            if undecided[some.pair] == 0 { undecided[some.pair] = nil }
         }
     }
 
@@ -242,6 +255,8 @@ extension Entity {
     package var asAllocation: Allocation? { if case .allocation(let value) = self { value } else { nil } }
     fileprivate var asQuota: Quota? { if case .quota(let value) = self { value } else { nil } }
     fileprivate var asKey: APIKey? { if case .apiKey(let value) = self { value } else { nil } }
+    package var asDelivery: Delivery? { if case .delivery(let value) = self { value } else { nil } }
+    package var asMessage: Message? { if case .message(let value) = self { value } else { nil } }
     package var asLease: Lease? { if case .lease(let value) = self { value } else { nil } }
 }
 

@@ -15,12 +15,16 @@ package struct Ledger: Sendable {
     package internal(set) var leases = LeaseTable()
     /// Those that are not over.
     package internal(set) var allocations: [Allocation.ID: Allocation] = [:]
+    /// Those on their way to their recipients.
+    package internal(set) var deliveries: [Delivery.ID: Delivery] = [:]
     package internal(set) var keys: [APIKey.ID: APIKey] = [:]
 
     // Derived from the events of leases.
     package internal(set) var balances: [Quota.Key: Balance] = [:]
 
     // Derived from the above.
+    /// How many of one fleet's messages another has not answered.
+    package internal(set) var undecided: [Delivery.Pair: Int] = [:]
     package internal(set) var offers: [OfferKey: Offer] = [:]
     /// What is promised, and what still cools.
     package internal(set) var calendars: [Supply: Calendar] = [:]
@@ -61,6 +65,8 @@ package struct Ledger: Sendable {
     private(set) var aside: Set<Lease.ID> = []
     /// The same of allocations that wait.
     private(set) var asideAllocations: Set<Allocation.ID> = []
+    /// The same of messages on their way.
+    private(set) var asideDeliveries: Set<Delivery.ID> = []
 
     /// The position of the last recorded event.
     package private(set) var position: Int64
@@ -128,7 +134,10 @@ extension Ledger {
             if let resource = resource(of: lease)?.after(lease, wasHeld: wasHeld, at: event.at) {
                 put(.resource(resource))
             }
-        case .federation, .quota, .balance, .allocation, .fleet, .resource, .metric, .apiKey, .crossing:
+        case .message(let message):
+            put(event.entity)
+            for delivery in message.deliveries { put(.delivery(delivery)) }
+        case .federation, .quota, .balance, .allocation, .fleet, .resource, .delivery, .metric, .apiKey, .crossing:
             put(event.entity)
         }
     }
@@ -195,6 +204,10 @@ extension Ledger {
         if let allocation = events.lazy.compactMap(\.entity.asAllocation).first {
             asideAllocations.insert(allocation.id)
             return "allocation \(allocation.id)"
+        }
+        if let delivery = events.first?.entity.asDelivery {
+            asideDeliveries.insert(delivery.id)
+            return "message \(delivery.message)"
         }
         guard let lease = events.first?.entity.asLease else { return nil }
         aside.insert(lease.id)

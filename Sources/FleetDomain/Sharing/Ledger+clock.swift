@@ -36,6 +36,12 @@ extension Ledger {
             }
             leaveQueue(allocation, .allocationExpired, &context)
             return true
+        case .expiry(let id):
+            guard let delivery = deliveries[id], Due(delivery) == due, !asideDeliveries.contains(id) else {
+                return false
+            }
+            expire(delivery, &context)
+            return true
         case .cooled(let key):
             guard let resource = resources[key] else { return false }
             stir(key.fleet, resource.type)

@@ -10,6 +10,7 @@ package final class API: Sendable {
     package let authenticator: Authenticator
     package let sealer: Sealer
     package let vault: Vault
+    package let router: CommunicationRouter
     package let metrics: MetricsRegistry
     package let requiresIfMatch: Bool
     /// Makes the hash under which a principal is logged.
@@ -26,6 +27,7 @@ package final class API: Sendable {
         self.authenticator = authenticator
         self.sealer = sealer
         self.vault = vault
+        router = CommunicationRouter(store: store, orchestrator: orchestrator, environment: environment)
         self.metrics = metrics
         self.requiresIfMatch = requiresIfMatch
         self.callerHash = callerHash

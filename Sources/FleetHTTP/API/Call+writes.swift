@@ -42,22 +42,36 @@ struct Write: Sendable {
     let answer: @Sendable (Entity) -> WriteAnswer
     /// Shown with the object this one time, such as a new key.
     var secret: String?
+    /// What the object is told from others by besides a key of the caller's: asked for again, it is the same one.
+    var identity: WriteIdentity?
     /// What is sealed in the object, for the answer.
     var opened: @Sendable (Entity) async throws -> String? = { _ in nil }
+}
+
+/// A name that the caller gave to what it asks for.
+struct WriteIdentity: Sendable {
+    let parts: [String]
+    /// What is answered where the name stands for something else.
+    let refusal: FleetError
 }
 
 extension Call {
     /// Sends a write to the writer and answers with what it left, or with what an earlier request with the same
     /// key did.
-    func perform(_ write: Write, body: JSONObject = JSONObject()) async throws -> Response {
+    ///
+    /// - Parameter prepare: runs where it is no replay.
+    func perform(
+        _ write: Write, body: JSONObject = JSONObject(), prepare: () async throws -> Void = {}
+    ) async throws -> Response {
         try request.negotiate("application/json")
-        let claim = try await claim(body)
-        if case .replay(let position)? = claim { return try await replay(write, position) }
+        let claims = try await claims(body, write.identity)
+        if case .replay(let position) = claims { return try await replay(write, position) }
+        try await prepare()
         let condition = try condition(hasTarget: write.target != nil)
         let view = view
         let command = Command(
             operation: write.operation, principal: principal, object: path, requestID: request.identity.requestID,
-            dryRun: isDryRun, claim: claim?.fresh
+            dryRun: isDryRun, claims: claims.fresh
         ) { (ledger, context) throws(FleetError) in
             if let condition, let target = write.target {
                 try condition.require(ETag(of: view.bytes(of: try target(ledger), write.facet, in: ledger)))
@@ -123,33 +137,39 @@ extension Call {
 
     // MARK: Idempotency-Key
 
-    private enum Claim {
-        case fresh(IdempotencyClaim)
+    private enum Claims {
+        case fresh([IdempotencyClaim])
         case replay(Int64)
 
-        var fresh: IdempotencyClaim? { if case .fresh(let claim) = self { claim } else { nil } }
+        var fresh: [IdempotencyClaim] { if case .fresh(let claims) = self { claims } else { [] } }
     }
 
-    /// - Throws: `invalid_idempotency_key`, `idempotency_key_reused`.
-    private func claim(_ body: JSONObject) async throws -> Claim? {
-        guard let key = request.headers[.idempotencyKey] else { return nil }
-        guard (16...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
-            throw FleetError(.invalidIdempotencyKey, "An Idempotency-Key is 16 to 255 visible ASCII characters.")
+    /// - Throws: `invalid_idempotency_key`, `idempotency_key_reused`, what the identity's refusal is.
+    private func claims(_ body: JSONObject, _ identity: WriteIdentity?) async throws -> Claims {
+        var keys: [(hash: UInt128, refusal: FleetError)] = []
+        if let key = request.headers[.idempotencyKey] {
+            guard (16...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+                throw FleetError(.invalidIdempotencyKey, "An Idempotency-Key is 16 to 255 visible ASCII characters.")
+            }
+            let hash = halfHash([principal.subject, request.method.rawValue, path, key])
+            keys.append((hash, IdempotencyClaim.keyReused))
         }
-        guard !isDryRun else { return nil }
-        let identity = halfHash([principal.subject, request.method.rawValue, path, key])
+        if let identity { keys.append((halfHash(identity.parts), identity.refusal)) }
+        guard !keys.isEmpty, !isDryRun else { return .fresh([]) }
         let asked = endpoint.parameters.map { query[$0.name] ?? "" }
         let fingerprint = halfHash([JSON.object(body.sorted).text] + asked)
-        guard
-            let record = try await stored({ () throws(StoreError) in try await api.store.idempotencyRecord(identity) })
-        else { return .fresh(IdempotencyClaim(key: identity, fingerprint: fingerprint)) }
-        guard record.at > api.environment.now() - IdempotencyRecord.lifetime else {
-            return .fresh(IdempotencyClaim(key: identity, fingerprint: fingerprint, replacesExpired: true))
+        var claims: [IdempotencyClaim] = []
+        for (hash, refusal) in keys {
+            let record = try await stored { () throws(StoreError) in try await api.store.idempotencyRecord(hash) }
+            let isExpired = record.map { $0.at <= api.environment.now() - IdempotencyRecord.lifetime } ?? false
+            if let record, !isExpired {
+                guard record.fingerprint == fingerprint else { throw refusal }
+                return .replay(record.position)
+            }
+            claims.append(
+                IdempotencyClaim(key: hash, fingerprint: fingerprint, replacesExpired: isExpired, refusal: refusal))
         }
-        guard record.fingerprint == fingerprint else {
-            throw FleetError(.idempotencyKeyReused, "This Idempotency-Key was used for another request.")
-        }
-        return .replay(record.position)
+        return .fresh(claims)
     }
 
     private func halfHash(_ parts: [String]) -> UInt128 {

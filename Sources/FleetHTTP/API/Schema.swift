@@ -20,6 +20,8 @@ package indirect enum Schema: Sendable {
     /// Any JSON object of at most so many members.
     case attributes(atMost: Int)
     case nullable(Schema)
+    /// Any JSON.
+    case anything
 
     package struct Field: Sendable {
         let name: String
@@ -62,7 +64,7 @@ extension Schema {
     /// - Parameter pointer: where the value stands; made only for what is wrong.
     private func validate(_ json: JSON, at pointer: @autoclosure () -> String, _ faults: inout [FleetError.Fault]) {
         switch (self, json) {
-        case (.nullable, .null): break
+        case (.nullable, .null), (.anything, _): break
         case (.nullable(let schema), _): schema.validate(json, at: pointer(), &faults)
         case (.object(let fields), .object(let object)): validate(object, fields, at: pointer(), &faults)
         case (.array(let element, let limit), .array(let array)):
@@ -149,6 +151,7 @@ extension Schema {
         case .array: "an array"
         case .object, .attributes: "an object"
         case .nullable(let schema): schema.typeName
+        case .anything: "a value"
         }
     }
 }
@@ -179,6 +182,7 @@ extension Schema {
             ["type": .string("array"), "items": element.openAPI, "maxItems": .integer(Int64(limit))]
         case .attributes(let limit):
             ["type": .string("object"), "maxProperties": .integer(Int64(limit)), "additionalProperties": .bool(true)]
+        case .anything: .object(JSONObject())
         case .nullable(let schema): ["anyOf": .array([schema.openAPI, ["type": .string("null")]])]
         case .object(let fields): Schema.openAPI(of: fields)
         }

@@ -17,17 +17,34 @@ extension EdgeRequest {
 
     /// The body as JSON, or nil when there is none. Throws what `json()` throws.
     package func optionalJSON() async throws -> JSON? {
-        guard hasBody else { return nil }
-        try checkMediaType()
-        let bytes = try await http.body.collect(upTo: limits.bodyBytesMax)
-        // A cancelled task sees the end of the body too early.
-        try Task.checkCancellation()
-        guard bytes.readableBytes > 0 else { return nil }
+        guard let bytes = try await optionalBytes() else { return nil }
         do throws(JSONSyntaxError) {
             return try JSON.parse(bytes.readableBytesView, maxDepth: limits.jsonDepthMax)
         } catch {
             throw FleetError(error)
         }
+    }
+
+    /// The body as JSON, and the bytes that it was sent as. Throws what `json()` throws.
+    package func jsonAndBytes() async throws -> (json: JSON, bytes: [UInt8]) {
+        guard let buffer = try await optionalBytes() else {
+            throw FleetError(.malformedJSON, "The request has no body.")
+        }
+        let bytes = Array(buffer.readableBytesView)
+        do throws(JSONSyntaxError) {
+            return (try JSON.parse(bytes, maxDepth: limits.jsonDepthMax), bytes)
+        } catch {
+            throw FleetError(error)
+        }
+    }
+
+    private func optionalBytes() async throws -> ByteBuffer? {
+        guard hasBody else { return nil }
+        try checkMediaType()
+        let bytes = try await http.body.collect(upTo: limits.bodyBytesMax)
+        // A cancelled task sees the end of the body too early.
+        try Task.checkCancellation()
+        return bytes.readableBytes > 0 ? bytes : nil
     }
 
     private var hasBody: Bool {

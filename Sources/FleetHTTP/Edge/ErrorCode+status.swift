@@ -60,6 +60,7 @@ extension ErrorCode {
         case .quotaNotFound: .init(.notFound, "Quota not found")
         case .sharingNotFound: .init(.notFound, "Resource sharing not found")
         case .allocationNotFound: .init(.notFound, "Allocation not found")
+        case .messageNotFound: .init(.notFound, "Message not found")
         case .keyNotFound: .init(.notFound, "API key not found")
 
         case .fleetExists: .init(.conflict, "Fleet exists")
@@ -74,6 +75,13 @@ extension ErrorCode {
         case .fencingTokenStale: .init(.conflict, "Fencing token stale")
         case .consentRequired: .init(.forbidden, "Consent required")
         case .federationAmbiguous: .init(.unprocessableContent, "Federation ambiguous")
+        case .messageExists: .init(.conflict, "Message exists")
+        case .messageExpired: .init(.conflict, "Message expired")
+        case .messageAmbiguous: .init(.conflict, "Message ambiguous")
+        case .messageIDReused: .init(.unprocessableContent, "Message id reused")
+        case .contentTooLarge: .init(.contentTooLarge, "Content too large")
+        case .communicationDisabled: .init(.conflict, "Communication disabled")
+        case .backlogFull: .init(.conflict, "Backlog full")
         case .sameFleet: .init(.unprocessableContent, "Source and target are the same fleet")
 
         case .federationInactive: .init(.conflict, "Federation inactive")

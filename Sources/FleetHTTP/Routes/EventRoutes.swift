@@ -15,10 +15,11 @@ enum EventRoutes {
         let after = try call.query["after"].map { text throws(FleetError) in
             try call.api.sealer.position(text, for: call.principal)
         }
+        try call.request.negotiate("application/json")
         let limit = call.query["limit"].flatMap { Int($0) } ?? limitDefault
         var reader = try reader(call)
         let (events, end) = try await reader.read(after: after ?? 0, limit: limit)
-        try await reader.noteReading(of: events)
+        try await reader.handOver(events)
         var writer = JSONWriter(capacity: 1024 * (events.count + 1))
         writer.beginObject()
         writer.key("events")

@@ -15,6 +15,8 @@ struct EventReader {
     private let filter: EventFilter
     private let isSeen: @Sendable (Event, Facts) -> Bool
     private var facts = Facts()
+    /// What the messages that were handed over say, by their positions, where the caller may have it.
+    private var contents: [Int64: MessageContent] = [:]
     /// As of which change of a membership the standings are.
     private var generation: Int64?
 
@@ -55,8 +57,10 @@ struct EventReader {
         return (found, position)
     }
 
-    /// Notes that the caller was shown these by its privilege, where it was; that this was noted before is not noted again.
-    func noteReading(of events: [Event]) async throws {
+    /// Readies what is about to be written: messages among the events are handed to the caller where it receives them,
+    /// and what an administrator is shown by its privilege is noted; that it was noted before is not noted again.
+    mutating func handOver(_ events: [Event]) async throws {
+        contents = try await call.handOverContents(of: events.compactMap(\.entity.asMessage))
         let owners = events.filter { $0.entity.kind != .crossing }.flatMap(\.audience.parties)
         try await call.notePrivilege(towards: Set(owners), action: .eventRead)
     }
@@ -66,7 +70,8 @@ struct EventReader {
 
     /// - Parameter sequence: the place of the event, which is another text each time.
     func write(_ event: Event, sequence: String, to writer: inout JSONWriter) {
-        call.view.write(event, standings: facts.standings, sequence: sequence, to: &writer)
+        call.view.write(
+            event, standings: facts.standings, content: contents[event.position], sequence: sequence, to: &writer)
     }
 
     private mutating func refreshStandings() async throws {

@@ -44,7 +44,7 @@ struct EventStream {
             let (events, end) = try await reader.read(
                 after: position, limit: Self.roundLength, from: committed.tail)
             if !events.isEmpty {
-                try await reader.noteReading(of: events)
+                try await reader.handOver(events)
                 var text = ""
                 for event in events {
                     append(event, to: &text)

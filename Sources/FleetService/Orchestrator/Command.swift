@@ -10,6 +10,8 @@ package struct Decision: Sendable, Equatable {
     package var use: QuotaUse?
     /// The leases made for it, where the entity is an allocation.
     package var leases: [Lease] = []
+    /// Messages that were handed over.
+    package var deliveries: [Delivery] = []
     /// Where the entity stands in the queue, if it waits.
     package var place: Place?
 
@@ -27,21 +29,21 @@ package struct Command: Sendable {
     package let object: String
     package let requestID: String
     package let dryRun: Bool
-    /// The keyed request that this is, if it carries a key.
-    package let claim: IdempotencyClaim?
+    /// The keys under which this is done once, if it carries any.
+    package let claims: [IdempotencyClaim]
     /// Decides on the writer's own state; everything is checked here again.
     package let decide: Decide
 
     package init(
         operation: String, principal: Principal, object: String = "", requestID: String, dryRun: Bool = false,
-        claim: IdempotencyClaim? = nil, decide: @escaping Decide
+        claims: [IdempotencyClaim] = [], decide: @escaping Decide
     ) {
         self.operation = operation
         self.principal = principal
         self.object = object
         self.requestID = requestID
         self.dryRun = dryRun
-        self.claim = claim
+        self.claims = claims
         self.decide = decide
     }
 }
@@ -53,11 +55,20 @@ package struct IdempotencyClaim: Sendable, Equatable {
     /// Hash of what was asked.
     package let fingerprint: UInt128
     package let replacesExpired: Bool
+    /// What is answered where the key stands for another request.
+    package let refusal: FleetError
 
-    package init(key: UInt128, fingerprint: UInt128, replacesExpired: Bool = false) {
+    /// The refusal of a key that was sent as such.
+    package static let keyReused = FleetError(
+        .idempotencyKeyReused, "This Idempotency-Key was used for another request.")
+
+    package init(
+        key: UInt128, fingerprint: UInt128, replacesExpired: Bool = false, refusal: FleetError = keyReused
+    ) {
         self.key = key
         self.fingerprint = fingerprint
         self.replacesExpired = replacesExpired
+        self.refusal = refusal
     }
 }
 

@@ -8,6 +8,7 @@ package final class CommittedLog: Sendable {
     private let changeOfKeys = Atomic<Int64>(0)
     private let changeOfMembers = Atomic<Int64>(0)
     package let tail = EventTail()
+    package let inboxes = InboxBells()
 
     init() {}
 
@@ -30,6 +31,7 @@ package final class CommittedLog: Sendable {
         }
         end.store(last.position, ordering: .releasing)
         tail.append(batch.events)
+        inboxes.ring(for: batch.events)
     }
 
     /// The log was read anew; what was remembered of it may be old.

@@ -116,7 +116,8 @@ package final class FederationOrchestrator: Service {
                 await serve(&writer)
                 group.cancelAll()
             }
-        } onCancelOrGracefulShutdown: { [mailbox] in
+        } onCancelOrGracefulShutdown: { [mailbox, committed] in
+            committed.inboxes.close()
             mailbox.close()
         }
     }

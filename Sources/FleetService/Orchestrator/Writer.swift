@@ -182,12 +182,13 @@ struct Writer {
         do {
             let decision = try command.decide(&ledger, &context)
             if command.dryRun { ledger.rollBack(to: start) }
-            if let claim = command.claim, !command.dryRun, ledger.position > start.position {
-                records.append(
+            if !command.claims.isEmpty, !command.dryRun, ledger.position > start.position {
+                let position = positionOfAnswer(decision, after: start.position)
+                records += command.claims.map { claim in
                     IdempotencyRecord(
-                        key: claim.key, fingerprint: claim.fingerprint,
-                        position: positionOfAnswer(decision, after: start.position), at: context.now,
-                        replacesExpired: claim.replacesExpired))
+                        key: claim.key, fingerprint: claim.fingerprint, position: position, at: context.now,
+                        replacesExpired: claim.replacesExpired)
+                }
             }
             return (letter, .success(.decided(decision, position: ledger.position)))
         } catch {
@@ -205,20 +206,20 @@ struct Writer {
         return event?.position ?? ledger.position
     }
 
-    /// The outcome of an earlier request with the same key, if there was one.
+    /// The outcome of an earlier request with one of the same keys, if there was one.
     private func replay(of command: Command, _ records: [IdempotencyRecord]) -> Result<Outcome, FleetError>? {
-        guard let claim = command.claim, !command.dryRun,
-            let record = records.first(where: { $0.key == claim.key }) ?? recent[claim.key],
-            record.at > now - IdempotencyRecord.lifetime
-        else { return nil }
-        return outcome(of: record, for: claim)
+        guard !command.dryRun else { return nil }
+        for claim in command.claims {
+            guard let record = records.first(where: { $0.key == claim.key }) ?? recent[claim.key],
+                record.at > now - IdempotencyRecord.lifetime
+            else { continue }
+            return outcome(of: record, for: claim)
+        }
+        return nil
     }
 
     private func outcome(of record: IdempotencyRecord, for claim: IdempotencyClaim) -> Result<Outcome, FleetError> {
-        guard record.fingerprint == claim.fingerprint else {
-            return .failure(
-                FleetError(.idempotencyKeyReused, "This Idempotency-Key was used for another request."))
-        }
+        guard record.fingerprint == claim.fingerprint else { return .failure(claim.refusal) }
         return .success(.replayed(position: record.position))
     }
 
@@ -343,10 +344,11 @@ struct Writer {
 
     /// A key that was taken after all: by a request that the bounded memory of recent keys had forgotten.
     private func outcomeOfTwin(of command: Command, after error: StoreError) async -> Result<Outcome, FleetError>? {
-        guard case .conflict = error, let claim = command.claim,
-            let record = try? await store.idempotencyRecord(claim.key)
-        else { return nil }
-        return outcome(of: record, for: claim)
+        guard case .conflict = error else { return nil }
+        for claim in command.claims {
+            if let record = try? await store.idempotencyRecord(claim.key) { return outcome(of: record, for: claim) }
+        }
+        return nil
     }
 
     /// Whether the ledger is what the log says; reads it again if that was not known.

@@ -11,6 +11,8 @@ package enum Projection {
         case allocation(Allocation.ID)
         case fleet(Fleet.ID)
         case resource(Resource.Key)
+        case message(Int64)
+        case delivery(Delivery.ID)
         case metric(Metric.ID)
         case apiKey(APIKey.ID)
     }
@@ -36,6 +38,8 @@ package enum Projection {
         case .allocation(let row): (.allocation(row.id), Tables.allocations.upsert(row))
         case .fleet(let row): (.fleet(row.id), Tables.fleets.upsert(row))
         case .resource(let row): (.resource(row.key), Tables.resources.upsert(row))
+        case .message(let message): (.message(message.position), Tables.messages.upsert(message.head))
+        case .delivery(let row): (.delivery(row.id), Tables.deliveries.upsert(row))
         case .metric(let row): (.metric(row.id), Tables.metrics.upsert(row))
         case .apiKey(let row): (.apiKey(row.id), Tables.keys.upsert(row))
         // A crossing is its event alone; leases have been dealt with.

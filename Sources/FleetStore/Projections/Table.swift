@@ -54,6 +54,9 @@ package enum Tables {
         "fleet_balances", as: "b", key: ["federation_id", "fleet_id", "resource_type"])
     package static let allocations = Table<Allocation>("allocations", as: "a", key: ["allocation_id"])
     package static let leases = Table<Lease>("resource_sharing", as: "s", key: ["sharing_id"])
+    package static let messages = Table<MessageHead>("messages", as: "h", key: ["message_id", "source_fleet_id"])
+    package static let deliveries = Table<Delivery>(
+        "communication_logs", as: "l", key: ["position", "target_fleet_id"])
     package static let metrics = Table<Metric>("coordination_metrics", as: "c", key: ["metric_id"])
     package static let keys = Table<APIKey>("api_keys", as: "k", key: ["key_id"])
 
@@ -62,7 +65,8 @@ package enum Tables {
         [
             (federations.name, federations.key), (members.name, members.key), (quotas.name, quotas.key),
             (balances.name, balances.key), (allocations.name, allocations.key), (leases.name, leases.key),
-            (metrics.name, metrics.key), (fleets.name, fleets.key), (resources.name, resources.key),
+            (messages.name, messages.key), (deliveries.name, deliveries.key), (metrics.name, metrics.key),
+            (fleets.name, fleets.key), (resources.name, resources.key),
             (keys.name, keys.key),
         ]
     }

@@ -74,6 +74,18 @@ extension Principal {
             """
     }
 
+    /// Deliveries, under the alias `l`, that it may see.
+    var seesDelivery: SQL.Fragment {
+        if holdsEverywhere(.communicationRead) { return "1 = 1" }
+        let own = fleets(under: .communicationRead)
+        return """
+            (l.target_fleet_id IN \(list: own) OR (l.source_fleet_id IN \(list: own) AND l.is_concealed = 0) \
+            OR (l.federation_id IN (\(coordinatedFederations(.communicationRead))) \
+            AND \(isOpen("l.source_fleet_id", in: "l.federation_id")) \
+            AND \(isOpen("l.target_fleet_id", in: "l.federation_id"))))
+            """
+    }
+
     /// Allocations, under the alias `a`, that it may see.
     var seesAllocation: SQL.Fragment {
         if holdsEverywhere(.sharingRead) { return "1 = 1" }

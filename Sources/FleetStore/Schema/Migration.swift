@@ -14,6 +14,7 @@ package struct Migration: Sendable {
                 Migration(version: 4, name: "queue", statements: sqliteQueue + sqliteMetrics),
                 Migration(version: 5, name: "binding", statements: sqliteBinding),
                 Migration(version: 6, name: "sealing", statements: sqliteSealing),
+                Migration(version: 7, name: "messaging", statements: sqliteMessaging),
             ]
         // The steps for PostgreSQL come with its backend; until then no database of that dialect is opened.
         case .postgres: []

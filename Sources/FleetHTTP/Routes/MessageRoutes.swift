@@ -1,0 +1,198 @@
+import FleetDomain
+import FleetJSON
+import FleetService
+import FleetStore
+import Hummingbird
+
+/// Messages: sent, read, answered.
+enum MessageRoutes {
+    static let draft = Schema.object([
+        Schema.Field("message_id", .uuid, "Sent again within a day, it is the same message; one is made when absent."),
+        Schema.Field("federation_id", .uuid, required: true),
+        Schema.Field("source_fleet_id", .name, required: true),
+        Schema.Field("target_fleet_id", .name, "Every other member, when absent."),
+        Schema.Field("message_type", .name, required: true),
+        Schema.Field("message_content", .anything, required: true, "Any JSON of at most 262,144 bytes."),
+        Schema.Field("ttl_seconds", .integer(1...MessageLimits.ttlMax), "A day, when absent."),
+        Schema.Field("ordering_key", .string(1...128), "Those of one pair and one key are handed over in order."),
+        Schema.Field("class", .choice(MessageClass.self), "coordination, when absent."),
+    ])
+    static let answer = Schema.object([
+        Schema.Field("fleet_id", .name, "The recipient, where several fleets of the caller's are."),
+        Schema.Field("reason", .string(0...500)),
+    ])
+
+    static func send(_ call: Call) async throws -> Response {
+        let (json, bytes) = try await call.request.jsonAndBytes()
+        let body = try draft.check(json)
+        let source: Fleet.ID = try body.requiredName("source_fleet_id")
+        let content = try content(of: bytes, call)
+        guard call.principal.holds(.communicationSend, for: source), let fleet = try await fleet(source, call) else {
+            return try await refuse(source, call)
+        }
+        guard let federation: Federation.ID = body.id("federation_id") else {
+            throw FleetError.invalid("/federation_id", "required", "is missing")
+        }
+        let id: Message.ID? = body.id("message_id")
+        var draft = MessageDraft(
+            id: id, federation: federation, source: source, target: body.name("target_fleet_id"),
+            type: try body.requiredName("message_type"),
+            content: try await call.seal(
+                content, .messageContent, of: source, generation: fleet.keyGeneration))
+        draft.messageClass = body.choice("class") ?? draft.messageClass
+        draft.orderingKey = body.optionalText("ordering_key")
+        draft.ttl = body.integer("ttl_seconds") ?? draft.ttl
+        let decided = draft
+        var write = Write(
+            operation: "message.send", kind: .message,
+            decide: { (ledger, context) throws(FleetError) in try ledger.send(decided, &context) },
+            answer: { .created("/messages/\($0.subject)") }, opened: { _ in content })
+        if let id { write.identity = identity(of: id, from: source) }
+        let digest = try await stored { () throws(StoreError) in
+            try await call.api.vault.digest(of: content, of: source, generation: fleet.keyGeneration)
+        }
+        var asked = body
+        asked["message_content"] = .string(digest)
+        return try await call.perform(write, body: asked) {
+            if let id { try await requireNew(id, from: source, call) }
+        }
+    }
+
+    private static func identity(of id: Message.ID, from source: Fleet.ID) -> WriteIdentity {
+        WriteIdentity(
+            parts: ["message", source.description, id.description],
+            refusal: FleetError(.messageIDReused, "This fleet sent another message under this id."))
+    }
+
+    /// A name is told apart for a day; after that, what bears it is there already.
+    private static func requireNew(_ id: Message.ID, from source: Fleet.ID, _ call: Call) async throws {
+        let known = try await stored { () throws(StoreError) in try await call.api.store.messages(id) }
+        guard !known.contains(where: { $0.source == source }) else {
+            throw FleetError(.messageExists, "This fleet sent a message under this id before.")
+        }
+    }
+
+    private static func content(of bytes: [UInt8], _ call: Call) throws(FleetError) -> String {
+        let text: String?
+        do throws(JSONSyntaxError) {
+            text = try JSON.text(ofMember: "message_content", in: bytes, maxDepth: call.request.limits.jsonDepthMax)
+        } catch {
+            throw FleetError(.malformedJSON, "The body is not accepted as JSON.")
+        }
+        guard let text else { throw FleetError.invalid("/message_content", "required", "is missing") }
+        guard text.utf8.count <= MessageLimits.contentBytesMax else {
+            throw FleetError(
+                .contentTooLarge, "The message_content is longer than \(MessageLimits.contentBytesMax) bytes.")
+        }
+        return text
+    }
+
+    private static func fleet(_ id: Fleet.ID, _ call: Call) async throws(FleetError) -> Fleet? {
+        try await stored { () throws(StoreError) in try await call.api.store.fleet(id) }
+    }
+
+    /// Who may not speak for the source is refused as by the decision, and nothing is sealed for it.
+    private static func refuse(_ source: Fleet.ID, _ call: Call) async throws -> Response {
+        try await call.perform(
+            Write(operation: "message.send", kind: .message) { (ledger, context) throws(FleetError) in
+                _ = try ledger.ownedFleet(source, context.principal, .communicationSend)
+                throw FleetError.denied(.communicationSend, crossing: source)
+            } answer: { _ in
+                .ok
+            })
+    }
+
+    static func get(_ call: Call) async throws -> Response {
+        let (message, deliveries) = try await message(call)
+        let shown = deliveries.filter { call.view.seesContent(of: $0, at: call.api.environment.now()) }
+        var content: MessageContent?
+        if !shown.isEmpty || call.view.seesContent(ofMessageFrom: message.source) {
+            let whole = try await stored { () throws(StoreError) in
+                try await call.api.store.messages(at: [message.position])
+            }
+            if let whole = whole[message.position] { content = try await call.content(of: whole) }
+        }
+        let now = call.api.environment.now()
+        return try call.object { call.view.write(message, deliveries, at: now, content: content, to: &$0) }
+    }
+
+    /// The message of the path with its deliveries, if the caller may see any of it.
+    private static func message(_ call: Call) async throws -> (MessageHead, [Delivery]) {
+        let id: Message.ID = try call.id("message_id")
+        let source = call.parameter("source_fleet_id", Fleet.ID.init)
+        let known = try await stored { () throws(StoreError) in try await call.api.store.messages(id) }
+        var visible: [(MessageHead, [Delivery])] = []
+        for message in known where (source ?? message.source) == message.source {
+            let deliveries = try await stored { () throws(StoreError) in
+                try await call.api.store.deliveries(of: message)
+            }
+            if try await sees(message, deliveries, call) { visible.append((message, deliveries)) }
+        }
+        guard let first = visible.first else {
+            let error = FleetError.notFound(.messageNotFound)
+            throw known.first.map { call.crossing(error, of: $0.source, action: .communicationRead) } ?? error
+        }
+        guard visible.count == 1 else {
+            throw FleetError(.messageAmbiguous, "Several fleets sent a message of this id; say source_fleet_id.")
+        }
+        return first
+    }
+
+    private static func sees(_ message: MessageHead, _ deliveries: [Delivery], _ call: Call) async throws -> Bool {
+        if call.principal.holds(.communicationRead, for: message.source) { return true }
+        if deliveries.contains(where: { call.view.sees($0) }) { return true }
+        guard let target = message.target else { return false }
+        let store = call.api.store
+        return try await stored { () throws(StoreError) in
+            guard let standing = try await store.standing(of: call.principal, in: message.federation),
+                call.principal.holds(.communicationRead, coordinating: standing)
+            else { return false }
+            let keys = [message.source, target].map { Member.Key(federation: message.federation, fleet: $0) }
+            let members = try await store.members(Set(keys))
+            return View.useIsOpen(members[keys[0]], members[keys[1]])
+        }
+    }
+
+    // MARK: The recipient's answer
+
+    static func answer(_ outcome: DeliveryStatus) -> @Sendable (Call) async throws -> Response {
+        { call in
+            let body = try await call.optionalBody()
+            let delivery = try await delivery(to: body.name("fleet_id"), call)
+            let reason = body.optionalText("reason")
+            do {
+                return try await call.perform(
+                    Write(operation: "message.\(outcome.rawValue)", kind: .delivery) {
+                        (ledger, context) throws(FleetError) in
+                        try ledger.resolve(delivery.id, as: outcome, reason: reason, &context)
+                    } answer: { _ in
+                        .ok
+                    }, body: body)
+            } catch let error as FleetError where error.code == .messageNotFound {
+                // One that has ended is no longer with the writer.
+                let ended = try await self.delivery(to: delivery.target, call)
+                guard ended.status == outcome else {
+                    if ended.status == .expired { throw FleetError.expired(ended) }
+                    throw FleetError(.alreadyResolved, "The message is \(ended.status.rawValue) already.")
+                }
+                return try await call.answer(unchanged: .delivery(ended))
+            }
+        }
+    }
+
+    /// The delivery that the caller answers for.
+    private static func delivery(to fleet: Fleet.ID?, _ call: Call) async throws -> Delivery {
+        let (message, deliveries) = try await message(call)
+        let mine = deliveries.filter {
+            (fleet ?? $0.target) == $0.target && call.principal.holds(.communicationReceive, for: $0.target)
+        }
+        guard let first = mine.first else {
+            throw call.crossing(
+                .denied(.communicationReceive), of: message.target ?? message.source, action: .communicationReceive)
+        }
+        guard mine.count == 1 else {
+            throw FleetError.invalid("/fleet_id", "required", "is needed: several fleets of yours received it")
+        }
+        return first
+    }
+}
