@@ -193,7 +193,8 @@ enum OpenAPISchemas {
                 ("from", .timestamp, true), ("to", .timestamp, true), ("as_of", .timestamp, false),
                 ("coordination_efficiency", ratio, true), ("requests_satisfied", quantity, true),
                 ("requests_failed", quantity, true), ("resource_utilization", ratio, true),
-                ("communication_health", ratio, true), ("isolation_compliance", ratio, true),
+                ("communication_health", ratio, true), ("messages_accepted", quantity, true),
+                ("messages_acknowledged", quantity, true), ("isolation_compliance", ratio, true),
                 ("isolation_checks", quantity, true), ("isolation_violations", quantity, true),
                 (
                     "decision_latency_seconds",

@@ -103,6 +103,30 @@ struct MessageTests {
         }
     }
 
+    @Test("counts for communication health once it is accepted, and is measured when it is handed over")
+    func measured() async throws {
+        try await MessageStage.run { stage in
+            for _ in 0..<4 { try await stage.send(from: "red", to: "blue") }
+            stage.service.clock.advance(by: 3)
+            let ids = try await stage.inbox("blue", "?limit=3").rows("messages").map { $0.text("message_id") }
+            for (id, step) in zip(ids, ["acknowledge", "acknowledge", "reject"]) {
+                try await stage.service.ok("POST", "/messages/\(id)/\(step)", key: .some(stage.key("blue")))
+            }
+            stage.service.clock.advance(by: 1)
+            for fleet in ["red", "blue"] {
+                let metrics = try await stage.service.ok(
+                    "GET", "/metrics?federation_id=\(stage.federation)", key: .some(stage.key(fleet)))
+                let summary = metrics["summary"]?.objectValue ?? JSONObject()
+                #expect(summary["messages_accepted"] == 4 && summary["messages_acknowledged"] == 2)
+                #expect(summary["communication_health"] == .double(0.5))
+            }
+            let text = try await stage.service.ok("GET", "//metrics").body
+            #expect(text.contains(#"fleet_messages_underway{status="accepted"} 1"#))
+            #expect(text.contains(#"fleet_message_delivery_seconds_bucket{class="coordination",le="1"} 0"#))
+            #expect(text.contains(#"fleet_message_delivery_seconds_bucket{class="coordination",le="5"} 3"#))
+        }
+    }
+
     @Test("may be rejected, with a reason that the source reads")
     func rejected() async throws {
         try await MessageStage.run { stage in

@@ -66,6 +66,7 @@ struct MetricsCalculatorTests {
         #expect(found.failed == wanted.failed, comment)
         #expect(found.checks == wanted.checks, comment)
         #expect(found.violations == wanted.violations, comment)
+        #expect(found.accepted == wanted.accepted && found.acknowledged == wanted.acknowledged, comment)
         #expect(found.decisionLatency?.p50 == wanted.latency(50), comment)
         #expect(found.decisionLatency?.p95 == wanted.latency(95), comment)
         #expect(found.decisionLatency?.p99 == wanted.latency(99), comment)
@@ -96,6 +97,7 @@ struct MetricsCalculatorTests {
         var satisfied: Int64 = 0
         var failed: Int64 = 0
         var checks: Int64 = 0
+        var acknowledged: Int64 = 0
         var waited = 0
         var fair = 0
         var idle = UnitTime.zero
@@ -105,6 +107,7 @@ struct MetricsCalculatorTests {
             satisfied += summary.satisfied
             failed += summary.failed
             checks += summary.checks
+            acknowledged += summary.acknowledged
             if summary.decisionLatency?.p99 ?? 0 > 0 { waited += 1 }
             if summary.fairness != nil { fair += 1 }
             for use in summary.utilization {
@@ -114,7 +117,8 @@ struct MetricsCalculatorTests {
         }
 
         var isWhole: Bool {
-            satisfied > 20 && failed > 20 && checks > 20 && waited > 5 && fair > 5 && idle > .zero && overdue > .zero
+            satisfied > 20 && failed > 20 && checks > 20 && acknowledged > 5 && waited > 5 && fair > 5 && idle > .zero
+                && overdue > .zero
         }
     }
 }

@@ -26,6 +26,10 @@ struct MetricsFromLog {
     private(set) var failed: Int64 = 0
     private(set) var checks: Int64 = 0
     private(set) var violations: Int64 = 0
+    private(set) var acknowledged: Int64 = 0
+    var accepted: Int64 { Int64(deliveries.count) }
+    /// Those that were accepted in the period.
+    private var deliveries: Set<Delivery.ID> = []
     /// In milliseconds.
     private(set) var latencies: [Int64] = []
 
@@ -88,6 +92,13 @@ struct MetricsFromLog {
             if isMember, isOurs(crossing.protected), isInPeriod(event.at) { checks += crossing.count }
         case .allocation(let allocation) where allocation.federation == federation: read(allocation, event)
         case .lease(let lease) where lease.federation == federation: read(lease, event)
+        case .message(let message) where message.federation == federation && isInPeriod(event.at):
+            for recipient in message.recipients
+            where isOurs(recipient.fleet) || isOurs(message.source) && !recipient.isConcealed {
+                deliveries.insert(recipient.delivery)
+            }
+        case .delivery(let delivery) where deliveries.contains(delivery.id):
+            if event.type == .messageAcknowledged { acknowledged += 1 }
         default: break
         }
     }

@@ -187,7 +187,7 @@ final class CommitRecord: Sendable {
         WriterObserver(
             onOutcome: { operation, _ in self.record.withLock { $0.operations.append(operation) } },
             onCommit: { commands, events, _ in
-                self.record.withLock { $0.commits.append(Commit(commands: commands, events: events)) }
+                self.record.withLock { $0.commits.append(Commit(commands: commands, events: events.count)) }
             })
     }
 }

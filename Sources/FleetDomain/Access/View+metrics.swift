@@ -31,8 +31,9 @@ extension View {
         writer.field("requests_satisfied", summary.satisfied)
         writer.field("requests_failed", summary.failed)
         writer.nullable("resource_utilization", summary.resourceUtilization)
-        // Acknowledged ÷ accepted messages: there are no messages yet.
-        writer.nullable("communication_health", nil)
+        writer.nullable("communication_health", summary.communicationHealth)
+        writer.field("messages_accepted", summary.accepted)
+        writer.field("messages_acknowledged", summary.acknowledged)
         writer.nullable("isolation_compliance", summary.isolationCompliance)
         writer.field("isolation_checks", summary.checks)
         writer.field("isolation_violations", summary.violations)

@@ -21,7 +21,8 @@ package struct MetricsPeriod: Sendable, Equatable {
         if let step, step < Self.stepMin || count > Self.stepsMax { return nil }
     }
 
-    private var stepLength: Int64 { step.map { $0 * 1000 } ?? length }
+    /// Milliseconds of one step.
+    package var stepLength: Int64 { step.map { $0 * 1000 } ?? length }
     private var length: Int64 { window.end.milliseconds - window.start.milliseconds }
 
     /// How many steps there are; the last is shorter where the period is no multiple of the step.

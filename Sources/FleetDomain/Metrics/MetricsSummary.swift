@@ -7,6 +7,9 @@ package struct MetricsSummary: Sendable, Equatable {
     package internal(set) var checks: Int64 = 0
     /// Granted crossings that the isolation of the two did not allow.
     package internal(set) var violations: Int64 = 0
+    /// Deliveries of messages that were accepted in the period, and those of them that were acknowledged in their time.
+    package internal(set) var accepted: Int64 = 0
+    package internal(set) var acknowledged: Int64 = 0
     /// Seconds from a request to the decision that settled it; nil when none was settled.
     package internal(set) var decisionLatency: Percentiles?
     /// Jain's index over what the members borrowed for their weight; nil when nothing was borrowed, and for a reader
@@ -32,6 +35,11 @@ package struct MetricsSummary: Sendable, Equatable {
         TypeUse.ratio(
             active: utilization.reduce(.zero) { $0 + $1.active }, offered: utilization.reduce(.zero) { $0 + $1.offered }
         )
+    }
+
+    /// Communication health = acknowledged ÷ accepted messages; nil when none was accepted.
+    package var communicationHealth: Double? {
+        accepted > 0 ? Double(acknowledged) / Double(accepted) : nil
     }
 
     /// Isolation compliance = 1 − violations ÷ checks; nil without checks.

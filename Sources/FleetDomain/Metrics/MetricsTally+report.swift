@@ -96,6 +96,8 @@ extension MetricsTally {
         summary.failed = counts.failed
         summary.checks = counts.checks
         summary.violations = counts.violations
+        summary.accepted = counts.accepted
+        summary.acknowledged = counts.acknowledged
         summary.decisionLatency = counts.latency.percentiles
         summary.utilization = amounts.use
         let loans = amounts.loans.filter { $0.lent > .zero }

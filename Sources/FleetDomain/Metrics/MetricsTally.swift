@@ -33,6 +33,8 @@ package struct MetricsTally: Sendable {
         var failed: Int64 = 0
         var checks: Int64 = 0
         var violations: Int64 = 0
+        var accepted: Int64 = 0
+        var acknowledged: Int64 = 0
         var latency = DurationCounts()
 
         mutating func merge(_ other: StepCounts) {
@@ -40,6 +42,8 @@ package struct MetricsTally: Sendable {
             failed += other.failed
             checks += other.checks
             violations += other.violations
+            accepted += other.accepted
+            acknowledged += other.acknowledged
             latency.merge(other.latency)
         }
     }
@@ -111,6 +115,13 @@ extension MetricsTally {
             members[denied.protected]?.isPresent(at: event.position) == true
         else { return }
         change(at: event.at) { $0.checks += denied.count }
+    }
+
+    /// The messages that were accepted in one step of the period.
+    package mutating func add(_ messages: MeasuredMessages) {
+        guard steps.indices.contains(messages.step) else { return }
+        steps[messages.step].accepted += messages.accepted
+        steps[messages.step].acknowledged += messages.acknowledged
     }
 
     /// What a resource offers from `start` until `end`, as far as its fleet is a member then.

@@ -28,6 +28,9 @@ extension MetricsRegistry {
         "fleet_coordination_operations_total", help: "Commands decided, by operation and outcome.")
     private static let errors = Name("fleet_errors_total", help: "Requests refused or failed, by code.")
     private static let commits = Name("fleet_writer_commit_duration_seconds", help: "Time of one commit.")
+    private static let deliveries = Name(
+        "fleet_message_delivery_seconds", help: "Time from the acceptance of a message until it was handed over.")
+    private static let deliveryBounds = [0.005, 0.025, 0.1, 0.5, 1, 5, 30, 300, 3600, 86_400]
     private static let batches = Name("fleet_writer_batch_commands", help: "Commands that one commit made durable.")
     private static let batchBounds = [1.0, 2, 4, 8, 16, 32, 64, 128, 256]
 
@@ -46,9 +49,14 @@ extension MetricsRegistry {
         }
     }
 
-    fileprivate func recordCommit(_ commands: Int, _ events: Int, _ duration: Duration) {
+    fileprivate func recordCommit(_ commands: Int, _ events: [Event], _ duration: Duration) {
         observe(Self.commits, [:], duration / .seconds(1))
         observe(Self.batches, [:], Double(commands), bounds: Self.batchBounds)
+        for event in events where event.type == .messageDelivered {
+            guard let delivery = event.entity.asDelivery else { continue }
+            let waited = Double(event.at.milliseconds - delivery.createdAt.milliseconds) / 1000
+            observe(Self.deliveries, ["class": delivery.messageClass.rawValue], waited, bounds: Self.deliveryBounds)
+        }
     }
 }
 

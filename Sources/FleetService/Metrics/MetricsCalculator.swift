@@ -23,7 +23,8 @@ package struct MetricsCalculator: Sendable {
     /// 3. which crossings were denied;
     /// 4. its leases, each once;
     /// 5. its allocations, each with all its leases;
-    /// 6. the weights of the members' entitlements, and what it all comes to.
+    /// 6. its messages, counted;
+    /// 7. the weights of the members' entitlements, and what it all comes to.
     ///
     /// What is committed meanwhile may be counted or not; nothing is counted twice.
     package func report(
@@ -36,6 +37,9 @@ package struct MetricsCalculator: Sendable {
         try await addDenials(towards: members.map(\.key.fleet), to: &tally)
         try await addLeases(of: federation.id, to: &tally)
         try await addAllocations(of: federation.id, to: &tally)
+        for messages in try await store.measuredMessages(of: federation.id, fleets: scope.fleets, in: period) {
+            tally.add(messages)
+        }
         let weights = scope == .federation ? try await weights(in: federation.id) : [:]
         let view = View(reader: reader)
         let current = Dictionary(members.map { ($0.key.fleet, $0) }) { _, last in last }
@@ -176,7 +180,7 @@ package struct MetricsCalculator: Sendable {
         }
     }
 
-    // MARK: 6. Entitlements
+    // MARK: 7. Entitlements
 
     private func weights(
         in federation: Federation.ID

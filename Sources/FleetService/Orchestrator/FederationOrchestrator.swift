@@ -137,11 +137,11 @@ package final class FederationOrchestrator: Service {
 /// Told what the writer does, for metrics.
 package struct WriterObserver: Sendable {
     package let onOutcome: @Sendable (_ operation: String, Result<Outcome, FleetError>) -> Void
-    package let onCommit: @Sendable (_ commands: Int, _ events: Int, Duration) -> Void
+    package let onCommit: @Sendable (_ commands: Int, _ events: [Event], Duration) -> Void
 
     package init(
         onOutcome: @escaping @Sendable (String, Result<Outcome, FleetError>) -> Void,
-        onCommit: @escaping @Sendable (Int, Int, Duration) -> Void
+        onCommit: @escaping @Sendable (Int, [Event], Duration) -> Void
     ) {
         self.onOutcome = onOutcome
         self.onCommit = onCommit

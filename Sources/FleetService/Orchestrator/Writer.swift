@@ -231,7 +231,7 @@ struct Writer {
         let start = ContinuousClock.now
         try await store.commit(batch, idempotency: records)
         committed.advance(over: batch)
-        observer.onCommit(commands, batch.events.count, ContinuousClock.now - start)
+        observer.onCommit(commands, batch.events, ContinuousClock.now - start)
         ledger.confirm()
         for record in records { recent.insert(record) }
     }

@@ -106,6 +106,33 @@ extension Store {
         }
     }
 
+    /// Deliveries that were accepted in a period, by its steps.
+    package func measuredMessages(
+        of federation: Federation.ID, fleets: [Fleet.ID]?, in period: MetricsPeriod
+    ) async throws(StoreError) -> [MeasuredMessages] {
+        let (window, length) = (period.window, period.stepLength)
+        var conditions: [SQL.Fragment] = [
+            "federation_id = \(federation)", "created_at >= \(window.start)", "created_at < \(window.end)",
+        ]
+        if let fleets {
+            // A source does not learn of those that it may not know.
+            conditions.append(
+                "(target_fleet_id IN \(list: fleets) OR (source_fleet_id IN \(list: fleets) AND is_concealed = 0))")
+        }
+        let rows = try await database.read(
+            SQL(
+                "deliveries.measured",
+                """
+                SELECT (created_at - \(window.start)) / \(length) AS step, COUNT(*), \
+                SUM(CASE WHEN status = 'acknowledged' THEN 1 ELSE 0 END) \
+                FROM communication_logs WHERE \(SQL.all(conditions)) GROUP BY step
+                """))
+        return try rows.map { (row) throws(StoreError) in
+            MeasuredMessages(
+                step: Int(try row.integer(0)), accepted: try row.integer(1), acknowledged: try row.integer(2))
+        }
+    }
+
     /// Names that a search of the log is narrowed to: engines bound the depth of an expression, and more cost more
     /// than they save.
     private static let namesMax = 32
