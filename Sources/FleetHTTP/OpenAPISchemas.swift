@@ -82,6 +82,7 @@ enum OpenAPISchemas {
                 ("isolation_level", .choice(IsolationLevel.self), true), ("resource_sharing", .boolean, true),
                 ("communication_enabled", .boolean, true), ("role", .choice(MemberRole.self), true),
                 ("status", .choice(MemberStatus.self), true), ("suspended_by", .choice(MemberSide.self), false),
+                ("presence", .choice(Presence.self), false),
                 ("version", quantity, true), ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
                 ("obligations", obligations, false),
             ]
@@ -101,7 +102,7 @@ enum OpenAPISchemas {
             "Fleet",
             [
                 ("fleet_id", .name, true), ("name", text, true), ("organization", text, true),
-                ("contact", .attributes(atMost: 3), false),
+                ("contact", .attributes(atMost: 3), false), ("heartbeat_interval_seconds", quantity, false),
                 ("status", .choice(FleetStatus.self), true), ("version", quantity, true),
                 ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
             ]

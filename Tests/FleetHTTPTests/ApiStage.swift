@@ -118,6 +118,9 @@ struct ApiStage {
         add("POST", base + "/fleets", base + "/fleets", 201, fleet)
         add("PATCH", base + "/fleets/{fleet_id}", base + "/fleets/owner", 200, #"{"name":"Owner"}"#)
         add("DELETE", base + "/fleets/{fleet_id}", base + "/fleets/old", 204)
+        add(
+            "POST", base + "/fleets/{fleet_id}/heartbeat", base + "/fleets/owner/heartbeat", 200,
+            #"{"interval_seconds":3600}"#)
         add("POST", base + "/fleets/{fleet_id}/erase", base + "/fleets/owner/erase", 200)
         let resources = base + "/fleets/{fleet_id}/resources"
         let own = base + "/fleets/owner/resources"

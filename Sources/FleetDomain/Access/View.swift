@@ -70,6 +70,7 @@ package struct View: Sendable {
         writer.field("role", member.role.rawValue)
         writer.field("status", member.status.rawValue)
         if let side = member.suspendedBy { writer.field("suspended_by", side.rawValue) }
+        if let presence = member.presence { writer.field("presence", presence.rawValue) }
         writer.field("version", member.version)
         writer.field("created_at", member.createdAt.description)
         writer.field("updated_at", member.updatedAt.description)
@@ -119,6 +120,7 @@ package struct View: Sendable {
             writer.key("contact")
             writer.value(written: contact)
         }
+        if let interval = fleet.heartbeatInterval { writer.field("heartbeat_interval_seconds", interval) }
         writer.field("status", fleet.status.rawValue)
         writer.field("version", fleet.version)
         writer.field("created_at", fleet.createdAt.description)

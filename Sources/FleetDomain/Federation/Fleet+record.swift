@@ -2,7 +2,7 @@ extension Fleet: Record {
     package static var fields: [StaticString] {
         [
             "fleet_id", "name", "organization", "status", "version", "created_at", "updated_at", "contact",
-            "key_generation",
+            "key_generation", "heartbeat_interval_seconds",
         ]
     }
 
@@ -10,6 +10,7 @@ extension Fleet: Record {
         [
             .name(id), .text(name), .text(organization), .choice(status), .integer(version), .time(createdAt),
             .time(updatedAt), contact.map { .json($0.json) } ?? .null, .integer(keyGeneration),
+            .integer(heartbeatInterval),
         ]
     }
 
@@ -23,5 +24,6 @@ extension Fleet: Record {
         updatedAt = try reader.time()
         contact = try reader.optionalSealed()
         keyGeneration = try reader.optionalInteger() ?? 0
+        heartbeatInterval = try reader.optionalInteger()
     }
 }

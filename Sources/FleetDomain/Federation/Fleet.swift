@@ -13,6 +13,8 @@ package struct Fleet: Sendable, Equatable {
     package var contact: Sealed?
     /// Which data key seals what its people write now. Raised when their data is erased: earlier keys are destroyed.
     package var keyGeneration: Int64
+    /// How long it may be silent before it counts as unreachable; nil for one that never gave a sign of life.
+    package var heartbeatInterval: Seconds?
 }
 
 package enum FleetStatus: String, Sendable, CaseIterable {

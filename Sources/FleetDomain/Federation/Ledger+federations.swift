@@ -57,7 +57,7 @@ extension Ledger {
                 key: Member.Key(federation: federation.id, fleet: founder),
                 isolationLevel: draft.policy.defaultIsolationLevel, resourceSharing: false,
                 communicationEnabled: true, role: .coordinator, status: .active, suspendedBy: nil, isRecalled: false,
-                rules: [], version: 1, createdAt: context.now, updatedAt: context.now)
+                rules: [], version: 1, createdAt: context.now, updatedAt: context.now, presence: nil)
             record(.memberJoined, .member(member), &context)
         }
         return .federation(federations[federation.id] ?? federation)

@@ -44,7 +44,8 @@ extension Ledger {
         }
         let fleet = Fleet(
             id: draft.id, name: draft.name, organization: draft.organization, status: .active, version: 1,
-            createdAt: context.now, updatedAt: context.now, contact: draft.contact, keyGeneration: 0)
+            createdAt: context.now, updatedAt: context.now, contact: draft.contact, keyGeneration: 0,
+            heartbeatInterval: nil)
         record(.fleetRegistered, .fleet(fleet), as: draft.contact?.event, &context)
         return .fleet(fleet)
     }

@@ -43,7 +43,7 @@ extension Ledger {
         if context.principal.isAdmin, fleets[draft.fleet] == nil {
             let fleet = Fleet(
                 id: draft.fleet, name: draft.fleet.description, organization: "", status: .active, version: 1,
-                createdAt: context.now, updatedAt: context.now, contact: nil, keyGeneration: 0)
+                createdAt: context.now, updatedAt: context.now, contact: nil, keyGeneration: 0, heartbeatInterval: nil)
             record(.fleetRegistered, .fleet(fleet), &context)
         }
         if consents, fleets[draft.fleet]?.status == .retired { throw FleetError.notFound(.fleetNotFound) }
@@ -52,7 +52,7 @@ extension Ledger {
             resourceSharing: draft.resourceSharing ?? false,
             communicationEnabled: draft.communicationEnabled ?? true, role: draft.role ?? .member,
             status: consents ? .active : .invited, suspendedBy: nil, isRecalled: false, rules: [],
-            version: (previous?.version ?? 0) + 1, createdAt: context.now, updatedAt: context.now)
+            version: (previous?.version ?? 0) + 1, createdAt: context.now, updatedAt: context.now, presence: nil)
         record(consents ? .memberJoined : .memberInvited, .member(member), &context)
         return .member(member)
     }

@@ -5,6 +5,7 @@ extension Member: Record {
         [
             "federation_id", "fleet_id", "isolation_level", "resource_sharing", "communication_enabled", "role",
             "status", "suspended_by", "is_recalled", "sharing_rules", "version", "created_at", "updated_at",
+            "presence",
         ]
     }
 
@@ -13,6 +14,7 @@ extension Member: Record {
             .id(key.federation), .name(key.fleet), .choice(isolationLevel), .bool(resourceSharing),
             .bool(communicationEnabled), .choice(role), .choice(status), .choice(suspendedBy), .bool(isRecalled),
             .json(JSON.array(rules.map(\.json))), .integer(version), .time(createdAt), .time(updatedAt),
+            .choice(presence),
         ]
     }
 
@@ -29,6 +31,7 @@ extension Member: Record {
         version = try reader.integer()
         createdAt = try reader.time()
         updatedAt = try reader.time()
+        presence = try reader.optionalChoice()
     }
 }
 

@@ -24,6 +24,14 @@ package struct Member: Sendable, Equatable {
     package var version: Int64
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
+    /// nil of a fleet that never gave a sign of life here. Its changes are no changes of the membership: they raise no
+    /// version.
+    package var presence: Presence?
+}
+
+/// Whether a fleet that gives signs of life did so in time.
+package enum Presence: String, Sendable, CaseIterable {
+    case reachable, unreachable
 }
 
 package enum MemberRole: String, Sendable, CaseIterable {

@@ -11,6 +11,8 @@ extension Ledger {
             case lapse(Allocation.ID)
             /// A message that is on its way.
             case expiry(Delivery.ID)
+            /// A fleet that is to give signs of life.
+            case silence(Fleet.ID)
             /// A resource of which something is no longer occupied by the buffer after a lease.
             case cooled(Resource.Key)
             /// A lease that is granted.
@@ -21,8 +23,9 @@ extension Ledger {
                 case .ending: 0
                 case .lapse: 1
                 case .expiry: 2
-                case .cooled: 3
-                case .beginning: 4
+                case .silence: 3
+                case .cooled: 4
+                case .beginning: 5
                 }
             }
 
@@ -31,7 +34,7 @@ extension Ledger {
                 case .ending(let id), .beginning(let id): id.raw
                 case .lapse(let id): id.raw
                 case .expiry(let id): id.raw
-                case .cooled: 0
+                case .cooled, .silence: 0
                 }
             }
         }
@@ -42,6 +45,7 @@ extension Ledger {
         static func < (a: Due, b: Due) -> Bool {
             if a.at != b.at { return a.at < b.at }
             if case .cooled(let a) = a.subject, case .cooled(let b) = b.subject { return a < b }
+            if case .silence(let a) = a.subject, case .silence(let b) = b.subject { return a < b }
             return (a.subject.rank, a.subject.raw) < (b.subject.rank, b.subject.raw)
         }
     }
@@ -52,7 +56,8 @@ extension Ledger {
         guard due.count > 2 * (leases.count + allocations.count + deliveries.count) + 1024 else { return }
         due = Heap(
             leases.values.compactMap(Due.init) + allocations.values.compactMap(Due.init)
-                + deliveries.values.map(Due.init) + resources.values.flatMap(\.dueCooling))
+                + listening.map { Due(at: lastTime, subject: .silence($0)) } + deliveries.values.map(Due.init)
+                + resources.values.flatMap(\.dueCooling))
     }
 }
 

@@ -122,7 +122,7 @@ extension EventType {
             .federationDissolved:
             .federation
         case .memberInvited, .memberJoined, .memberUpdated, .memberSuspended, .memberResumed, .memberLeaving,
-            .memberLeft:
+            .memberLeft, .presenceReachable, .presenceUnreachable:
             .member
         case .fleetRegistered, .fleetUpdated, .fleetRetired, .fleetErased: .fleet
         case .resourceRegistered, .resourceUpdated, .resourceRetired: .resource

@@ -48,6 +48,8 @@ package enum EventType: String, Sendable, CaseIterable {
     case messageAcknowledged = "message.acknowledged"
     case messageRejected = "message.rejected"
     case messageExpired = "message.expired"
+    case presenceReachable = "presence.reachable"
+    case presenceUnreachable = "presence.unreachable"
     case metricRecorded = "metric.recorded"
     case keyCreated = "api_key.created"
     case keyRevoked = "api_key.revoked"

@@ -24,7 +24,9 @@ extension Ledger {
         case .federation(let some)?:
             federations[some.id] = new?.asFederation
             stir(some.id)
-        case .fleet(let some)?: fleets[some.id] = new?.asFleet
+        case .fleet(let some)?:
+            fleets[some.id] = new?.asFleet
+            if new?.asFleet?.heartbeatInterval != nil { listen(to: some.id, until: lastTime) }
         case .resource(let some)?: setResource(some.key, new?.asResource)
         case .balance(let some)?:
             balances[some.key] = new?.asBalance

@@ -54,6 +54,11 @@ package struct Ledger: Sendable {
     /// Leases to be ended because of an intent that touched many at once.
     var drain: [Lease.ID] = []
 
+    /// When fleets that give signs of life did so last. As far as this process knows: it is in no event.
+    var heard: [Fleet.ID: Timestamp] = [:]
+    /// The fleets of which it is to be looked whether they were heard.
+    var listening: Set<Fleet.ID> = []
+
     /// Set while the clock is let go on to see when a waiter would begin; all of it is taken back.
     var outlook: Outlook?
     /// The last that was asked for: it holds until something happens.

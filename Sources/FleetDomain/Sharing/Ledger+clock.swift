@@ -42,6 +42,7 @@ extension Ledger {
             }
             expire(delivery, &context)
             return true
+        case .silence(let id): return elapseSilence(of: id, &context)
         case .cooled(let key):
             guard let resource = resources[key] else { return false }
             stir(key.fleet, resource.type)

@@ -105,6 +105,25 @@ enum FleetRoutes {
         return ContactChange(before: fleet.contact, after: sealed)
     }
 
+    static let heartbeat = Schema.object([
+        Schema.Field(
+            "interval_seconds", .integer(1...86_400), required: true,
+            "How long it may be silent before it counts as unreachable.")
+    ])
+
+    static func beat(_ call: Call) async throws -> Response {
+        let id: Fleet.ID = try call.name("fleet_id")
+        let body = try await call.body()
+        let interval = body.integer("interval_seconds") ?? 1
+        let isTrial = call.isDryRun
+        return try await call.perform(
+            Write(
+                operation: "fleet.heartbeat", kind: .fleet,
+                decide: { (ledger, context) throws(FleetError) in
+                    try ledger.heartbeat(id, interval: interval, isTrial: isTrial, &context)
+                }, answer: { _ in .ok }, opened: opened(call)), body: body)
+    }
+
     /// Destroys what the fleet's people wrote: the event first, so that a copy of the keys is not used again.
     static func erase(_ call: Call) async throws -> Response {
         let id: Fleet.ID = try call.name("fleet_id")
