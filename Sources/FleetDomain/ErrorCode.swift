@@ -62,6 +62,11 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case messageIDReused = "message_id_reused"
     case contentTooLarge = "content_too_large"
     case communicationDisabled = "communication_disabled"
+    case signatureInvalid = "signature_invalid"
+    case signatureExpired = "signature_expired"
+    case signatureRequired = "signature_required"
+    case signingKeyUnknown = "signing_key_unknown"
+    case nonceReused = "nonce_reused"
     case backlogFull = "backlog_full"
     case sameFleet = "same_fleet"
     // Why a lease was refused, in order of precedence.

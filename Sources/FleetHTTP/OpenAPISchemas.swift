@@ -60,6 +60,7 @@ enum OpenAPISchemas {
         ("message_id", .uuid, true), ("federation_id", .uuid, true), ("source_fleet_id", .name, true),
         ("message_type", .name, true), ("class", .choice(MessageClass.self), true), ("ordering_key", text, false),
         ("message_content", .anything, false), ("content_erased", .boolean, false),
+        ("signature", .attributes(atMost: 6), false),
         ("status", .choice(DeliveryStatus.self), true), ("status_reason", text, false),
         ("delivered_at", .timestamp, false), ("acknowledged_at", .timestamp, false), ("ended_at", .timestamp, false),
         ("created_at", .timestamp, true), ("expires_at", .timestamp, true),
@@ -103,6 +104,7 @@ enum OpenAPISchemas {
             [
                 ("fleet_id", .name, true), ("name", text, true), ("organization", text, true),
                 ("contact", .attributes(atMost: 3), false), ("heartbeat_interval_seconds", quantity, false),
+                ("signing_key", .attributes(atMost: 4), false),
                 ("status", .choice(FleetStatus.self), true), ("version", quantity, true),
                 ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
             ]

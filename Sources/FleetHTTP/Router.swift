@@ -47,6 +47,7 @@ package enum Router {
         .init(.get, v + "/{fleet_id}", .permission(.fleetRead), "Read a fleet", answers: [(200, "Fleet")], handler: FleetRoutes.get),
         .init(.patch, v + "/{fleet_id}", .permission(.fleetManage), "Change a fleet", body: FleetRoutes.patch, answers: [(200, "Fleet")], handler: FleetRoutes.patch),
         .init(.delete, v + "/{fleet_id}", .permission(.fleetManage), "Retire a fleet", answers: [(204, nil)], handler: FleetRoutes.retire),
+        .init(.put, v + "/{fleet_id}/signing-key", .permission(.fleetOperate), "Set the key that signs the fleet's messages", body: FleetRoutes.signingKey, answers: [(200, "Fleet")], handler: FleetRoutes.putSigningKey),
         .init(.post, v + "/{fleet_id}/heartbeat", .permission(.fleetOperate), "Give a sign of life", body: FleetRoutes.heartbeat, answers: [(200, "Fleet")], handler: FleetRoutes.beat),
         .init(.post, v + "/{fleet_id}/erase", .permission(.fleetManage), "Erase what the fleet's people wrote", answers: [(200, "Fleet")], handler: FleetRoutes.erase),
     ]

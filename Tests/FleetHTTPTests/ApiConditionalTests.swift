@@ -44,7 +44,7 @@ struct ApiConditionalTests {
 
     @Test("that is stale stops every change of the object")
     func stale() async throws {
-        #expect(Self.writes.count == 14)
+        #expect(Self.writes.count == 15)
         try await ApiStage.run(Self.writes) { stage, endpoint in
             let before = try await stage.service.end
             for condition in ["\"stale\"", "W/\"stale\"", "\"a\", \"b\""] {

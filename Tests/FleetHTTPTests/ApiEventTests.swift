@@ -24,6 +24,7 @@ struct ApiEventTests {
         "POST /fleets": ["fleet.registered"],
         "PATCH /fleets/{fleet_id}": ["fleet.updated"],
         "DELETE /fleets/{fleet_id}": ["fleet.retired"],
+        "PUT /fleets/{fleet_id}/signing-key": ["fleet.updated"],
         "POST /fleets/{fleet_id}/heartbeat": ["fleet.updated", "presence.reachable"],
         "POST /fleets/{fleet_id}/erase": ["fleet.erased"],
         "POST /fleets/{fleet_id}/resources": ["resource.registered"],

@@ -152,6 +152,7 @@ struct ApiPermissionWorld {
             let sides = ["own": ("peer", "own"), "peer": ("peer", "third"), "stranger": ("stranger", "stranger2")]
             let (source, target) = sides[fleet] ?? ("", "")
             return service.request(federation, "unit", from: source, to: target, startsIn: 36_000)
+        case (.put, "signing-key"): return #"{"public_key":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#
         case (.post, "heartbeat"): return #"{"interval_seconds":3600}"#
         case (.post, "messages"):
             let targets = ["own": "peer", "peer": "third", "stranger": "stranger2"]

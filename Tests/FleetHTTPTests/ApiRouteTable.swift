@@ -49,6 +49,7 @@ enum ApiRouteTable {
         ("GET /fleets/{fleet_id}", .fleetRead),
         ("PATCH /fleets/{fleet_id}", .fleetManage),
         ("DELETE /fleets/{fleet_id}", .fleetManage),
+        ("PUT /fleets/{fleet_id}/signing-key", .fleetOperate),
         ("POST /fleets/{fleet_id}/heartbeat", .fleetOperate),
         ("POST /fleets/{fleet_id}/erase", .fleetManage),
         ("POST /fleets/{fleet_id}/resources", .fleetOperate),

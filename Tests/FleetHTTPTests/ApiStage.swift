@@ -119,6 +119,9 @@ struct ApiStage {
         add("PATCH", base + "/fleets/{fleet_id}", base + "/fleets/owner", 200, #"{"name":"Owner"}"#)
         add("DELETE", base + "/fleets/{fleet_id}", base + "/fleets/old", 204)
         add(
+            "PUT", base + "/fleets/{fleet_id}/signing-key", base + "/fleets/owner/signing-key", 200,
+            #"{"public_key":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#)
+        add(
             "POST", base + "/fleets/{fleet_id}/heartbeat", base + "/fleets/owner/heartbeat", 200,
             #"{"interval_seconds":3600}"#)
         add("POST", base + "/fleets/{fleet_id}/erase", base + "/fleets/owner/erase", 200)

@@ -4,6 +4,8 @@ package import FleetJSON
 package enum MessageContent: Sendable, Equatable {
     /// As JSON text.
     case open(String)
+    /// The same, with the signature of its source and the body that it is over.
+    case signed(String, MessageSignature, body: String)
     /// The data key is destroyed.
     case erased
 
@@ -11,6 +13,17 @@ package enum MessageContent: Sendable, Equatable {
         writer.key("message_content")
         switch self {
         case .open(let text): writer.value(written: text)
+        case .signed(let text, let signature, let body):
+            writer.value(written: text)
+            writer.key("signature")
+            writer.beginObject()
+            writer.field("key_id", signature.key.id)
+            writer.field("public_key", signature.key.publicKey)
+            writer.field("algorithm", "ed25519")
+            writer.field("signature_base", signature.base)
+            writer.field("signature", signature.value)
+            writer.field("signed_body", body)
+            writer.endObject()
         case .erased:
             writer.null()
             writer.field("content_erased", true)

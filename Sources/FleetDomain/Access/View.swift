@@ -120,6 +120,10 @@ package struct View: Sendable {
             writer.key("contact")
             writer.value(written: contact)
         }
+        if let key = fleet.signingKey {
+            writer.key("signing_key")
+            writer.value(key.json)
+        }
         if let interval = fleet.heartbeatInterval { writer.field("heartbeat_interval_seconds", interval) }
         writer.field("status", fleet.status.rawValue)
         writer.field("version", fleet.version)

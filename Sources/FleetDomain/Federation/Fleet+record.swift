@@ -2,7 +2,7 @@ extension Fleet: Record {
     package static var fields: [StaticString] {
         [
             "fleet_id", "name", "organization", "status", "version", "created_at", "updated_at", "contact",
-            "key_generation", "heartbeat_interval_seconds",
+            "key_generation", "heartbeat_interval_seconds", "signing_key",
         ]
     }
 
@@ -11,6 +11,7 @@ extension Fleet: Record {
             .name(id), .text(name), .text(organization), .choice(status), .integer(version), .time(createdAt),
             .time(updatedAt), contact.map { .json($0.json) } ?? .null, .integer(keyGeneration),
             .integer(heartbeatInterval),
+            signingKey.map { .json($0.json) } ?? .null,
         ]
     }
 
@@ -25,5 +26,6 @@ extension Fleet: Record {
         contact = try reader.optionalSealed()
         keyGeneration = try reader.optionalInteger() ?? 0
         heartbeatInterval = try reader.optionalInteger()
+        signingKey = try reader.optionalJSON().map { (json) throws(RecordError) in try SigningKey(json: json) }
     }
 }

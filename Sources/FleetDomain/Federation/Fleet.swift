@@ -15,6 +15,7 @@ package struct Fleet: Sendable, Equatable {
     package var keyGeneration: Int64
     /// How long it may be silent before it counts as unreachable; nil for one that never gave a sign of life.
     package var heartbeatInterval: Seconds?
+    package var signingKey: SigningKey?
 }
 
 package enum FleetStatus: String, Sendable, CaseIterable {

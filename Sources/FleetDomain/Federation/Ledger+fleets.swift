@@ -45,7 +45,7 @@ extension Ledger {
         let fleet = Fleet(
             id: draft.id, name: draft.name, organization: draft.organization, status: .active, version: 1,
             createdAt: context.now, updatedAt: context.now, contact: draft.contact, keyGeneration: 0,
-            heartbeatInterval: nil)
+            heartbeatInterval: nil, signingKey: nil)
         record(.fleetRegistered, .fleet(fleet), as: draft.contact?.event, &context)
         return .fleet(fleet)
     }
@@ -68,6 +68,20 @@ extension Ledger {
         fleet.version += 1
         fleet.updatedAt = context.now
         record(.fleetUpdated, .fleet(fleet), as: patch.contact?.after?.event, &context)
+        return .fleet(fleet)
+    }
+
+    /// Registers the key with which the fleet signs its messages, in place of the one before; nil takes it away.
+    package mutating func setSigningKey(
+        _ key: SigningKey?, of id: Fleet.ID, _ context: inout Context
+    ) throws(FleetError) -> Entity {
+        var fleet = try ownedFleet(id, context.principal, .fleetOperate)
+        guard fleet.status == .active else { throw FleetError(.invalidTransition, "The fleet is retired.") }
+        context.actingFleet = id
+        fleet.signingKey = key
+        fleet.version += 1
+        fleet.updatedAt = context.now
+        record(.fleetUpdated, .fleet(fleet), &context)
         return .fleet(fleet)
     }
 

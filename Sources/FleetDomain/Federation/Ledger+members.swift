@@ -43,7 +43,8 @@ extension Ledger {
         if context.principal.isAdmin, fleets[draft.fleet] == nil {
             let fleet = Fleet(
                 id: draft.fleet, name: draft.fleet.description, organization: "", status: .active, version: 1,
-                createdAt: context.now, updatedAt: context.now, contact: nil, keyGeneration: 0, heartbeatInterval: nil)
+                createdAt: context.now, updatedAt: context.now, contact: nil, keyGeneration: 0, heartbeatInterval: nil,
+                signingKey: nil)
             record(.fleetRegistered, .fleet(fleet), &context)
         }
         if consents, fleets[draft.fleet]?.status == .retired { throw FleetError.notFound(.fleetNotFound) }

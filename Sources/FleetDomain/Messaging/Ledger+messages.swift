@@ -10,6 +10,7 @@ package struct MessageDraft: Sendable, Equatable {
     package var orderingKey: String?
     package var content: Sealed
     package var ttl: Seconds
+    package var signature: MessageSignature?
 
     package init(
         id: Message.ID? = nil, federation: Federation.ID, source: Fleet.ID, target: Fleet.ID? = nil,
@@ -59,7 +60,7 @@ extension Ledger {
             id: draft.id ?? context.ids.next(at: context.now), federation: draft.federation, source: draft.source,
             target: draft.target, type: draft.type, messageClass: draft.messageClass, orderingKey: draft.orderingKey,
             content: draft.content, recipients: recipients, createdAt: context.now, expiresAt: context.now + draft.ttl,
-            position: position + 1)
+            position: position + 1, signature: draft.signature)
         record(.messageAccepted, .message(message), as: draft.content.event, &context)
         return .message(message)
     }
@@ -83,6 +84,12 @@ extension Ledger {
             throw FleetError(.communicationDisabled, "The source takes no part in communication here.")
         }
         try requireCurrent(draft.content, of: fleet)
+        guard draft.signature != nil || fleet.signingKey?.isRequired != true else {
+            throw FleetError(.signatureRequired, "The source has said that it sends nothing without a signature.")
+        }
+        guard draft.signature.map({ $0.key.id == fleet.signingKey?.id }) ?? true else {
+            throw FleetError(.signingKeyUnknown, "The source has no such signing key.")
+        }
         return member
     }
 

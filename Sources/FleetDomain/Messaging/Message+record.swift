@@ -4,7 +4,7 @@ extension Message: Record {
     package static var fields: [StaticString] {
         [
             "message_id", "federation_id", "source_fleet_id", "target_fleet_id", "message_type", "class",
-            "ordering_key", "message_content", "recipients", "created_at", "expires_at", "position",
+            "ordering_key", "message_content", "recipients", "created_at", "expires_at", "position", "signature",
         ]
     }
 
@@ -12,7 +12,7 @@ extension Message: Record {
         [
             .id(id), .id(federation), .name(source), .name(target), .name(type), .choice(messageClass),
             .text(orderingKey), .json(content.json), .json(JSON.array(recipients.map(\.json))), .time(createdAt),
-            .time(expiresAt), .integer(position),
+            .time(expiresAt), .integer(position), signature.map { .json($0.json) } ?? .null,
         ]
     }
 
@@ -30,6 +30,7 @@ extension Message: Record {
         createdAt = try reader.time()
         expiresAt = try reader.time()
         position = try reader.integer()
+        signature = try reader.optionalJSON().map { (json) throws(RecordError) in try MessageSignature(json: json) }
     }
 }
 

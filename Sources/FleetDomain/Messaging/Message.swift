@@ -12,7 +12,7 @@ package struct Message: Sendable, Equatable {
     package let messageClass: MessageClass
     /// Those of one pair and one key are handed over in order.
     package let orderingKey: String?
-    /// Any JSON, under a data key of the source.
+    /// Any JSON, under a data key of the source; of a signed message the whole body that was signed.
     package let content: Sealed
     /// To whom it goes, decided when it was accepted.
     package let recipients: [Recipient]
@@ -20,6 +20,7 @@ package struct Message: Sendable, Equatable {
     package let expiresAt: Timestamp
     /// Of the event that accepted it, where its content is kept.
     package let position: Int64
+    package let signature: MessageSignature?
 
     package struct Recipient: Sendable, Equatable {
         package let fleet: Fleet.ID

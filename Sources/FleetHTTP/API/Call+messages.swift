@@ -59,7 +59,10 @@ extension Call {
         let text = try await stored { () throws(StoreError) in
             try await api.vault.open(message.content, .messageContent, of: message.source)
         }
-        return text.map(MessageContent.open) ?? .erased
+        guard let text else { return .erased }
+        guard let signature = message.signature else { return .open(text) }
+        let content = try? JSON.text(ofMember: "message_content", in: Array(text.utf8))
+        return .signed(content ?? "null", signature, body: text)
     }
 
     private func deliveries(at positions: Set<Int64>) async throws -> [Delivery] {

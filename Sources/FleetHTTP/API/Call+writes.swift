@@ -42,17 +42,19 @@ struct Write: Sendable {
     let answer: @Sendable (Entity) -> WriteAnswer
     /// Shown with the object this one time, such as a new key.
     var secret: String?
-    /// What the object is told from others by besides a key of the caller's: asked for again, it is the same one.
-    var identity: WriteIdentity?
+    /// What the object is told from others by besides a key of the caller's.
+    var identities: [WriteIdentity] = []
     /// What is sealed in the object, for the answer.
     var opened: @Sendable (Entity) async throws -> String? = { _ in nil }
 }
 
-/// A name that the caller gave to what it asks for.
+/// A name that the caller gave to what it asks for: asked for again within a day, it is the same.
 struct WriteIdentity: Sendable {
     let parts: [String]
     /// What is answered where the name stands for something else.
     let refusal: FleetError
+    /// Whether the same is answered as it was; else the name is good for once.
+    var isAnsweredAgain = true
 }
 
 extension Call {
@@ -64,7 +66,7 @@ extension Call {
         _ write: Write, body: JSONObject = JSONObject(), prepare: () async throws -> Void = {}
     ) async throws -> Response {
         try request.negotiate("application/json")
-        let claims = try await claims(body, write.identity)
+        let claims = try await claims(body, write.identities)
         if case .replay(let position) = claims { return try await replay(write, position) }
         try await prepare()
         let condition = try condition(hasTarget: write.target != nil)
@@ -145,29 +147,31 @@ extension Call {
     }
 
     /// - Throws: `invalid_idempotency_key`, `idempotency_key_reused`, what the identity's refusal is.
-    private func claims(_ body: JSONObject, _ identity: WriteIdentity?) async throws -> Claims {
-        var keys: [(hash: UInt128, refusal: FleetError)] = []
+    private func claims(_ body: JSONObject, _ identities: [WriteIdentity]) async throws -> Claims {
+        var keys: [(hash: UInt128, refusal: FleetError, isAnsweredAgain: Bool)] = []
         if let key = request.headers[.idempotencyKey] {
             guard (16...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
                 throw FleetError(.invalidIdempotencyKey, "An Idempotency-Key is 16 to 255 visible ASCII characters.")
             }
             let hash = halfHash([principal.subject, request.method.rawValue, path, key])
-            keys.append((hash, IdempotencyClaim.keyReused))
+            keys.append((hash, IdempotencyClaim.keyReused, true))
         }
-        if let identity { keys.append((halfHash(identity.parts), identity.refusal)) }
+        keys += identities.map { (halfHash($0.parts), $0.refusal, $0.isAnsweredAgain) }
         guard !keys.isEmpty, !isDryRun else { return .fresh([]) }
         let asked = endpoint.parameters.map { query[$0.name] ?? "" }
         let fingerprint = halfHash([JSON.object(body.sorted).text] + asked)
         var claims: [IdempotencyClaim] = []
-        for (hash, refusal) in keys {
+        for (hash, refusal, isAnsweredAgain) in keys {
             let record = try await stored { () throws(StoreError) in try await api.store.idempotencyRecord(hash) }
             let isExpired = record.map { $0.at <= api.environment.now() - IdempotencyRecord.lifetime } ?? false
             if let record, !isExpired {
-                guard record.fingerprint == fingerprint else { throw refusal }
+                guard isAnsweredAgain, record.fingerprint == fingerprint else { throw refusal }
                 return .replay(record.position)
             }
             claims.append(
-                IdempotencyClaim(key: hash, fingerprint: fingerprint, replacesExpired: isExpired, refusal: refusal))
+                IdempotencyClaim(
+                    key: hash, fingerprint: fingerprint, replacesExpired: isExpired, refusal: refusal,
+                    isAnsweredAgain: isAnsweredAgain))
         }
         return .fresh(claims)
     }

@@ -81,6 +81,11 @@ extension ErrorCode {
         case .messageIDReused: .init(.unprocessableContent, "Message id reused")
         case .contentTooLarge: .init(.contentTooLarge, "Content too large")
         case .communicationDisabled: .init(.conflict, "Communication disabled")
+        case .signatureInvalid: .init(.unprocessableContent, "Signature invalid")
+        case .signatureExpired: .init(.unprocessableContent, "Signature expired")
+        case .signatureRequired: .init(.forbidden, "Signature required")
+        case .signingKeyUnknown: .init(.unprocessableContent, "Signing key unknown")
+        case .nonceReused: .init(.conflict, "Nonce reused")
         case .backlogFull: .init(.conflict, "Backlog full")
         case .sameFleet: .init(.unprocessableContent, "Source and target are the same fleet")
 

@@ -105,6 +105,32 @@ enum FleetRoutes {
         return ContactChange(before: fleet.contact, after: sealed)
     }
 
+    static let signingKey = Schema.object([
+        Schema.Field(
+            "public_key", .nullable(.string(1...64)), required: true, "Ed25519, 32 bytes in base64; null takes it away."
+        ),
+        Schema.Field("required", .boolean, "Whether it sends no message without a signature; false, when absent."),
+    ])
+
+    static func putSigningKey(_ call: Call) async throws -> Response {
+        let id: Fleet.ID = try call.name("fleet_id")
+        let body = try await call.body()
+        var key: SigningKey?
+        if let text = body.optionalText("public_key") {
+            key = SigningKey(text, isRequired: body.bool("required") ?? false)
+            guard key != nil else {
+                throw FleetError.invalid("/public_key", "invalid_key", "is not an Ed25519 key of 32 bytes in base64")
+            }
+        }
+        let decided = key
+        return try await call.perform(
+            Write(
+                operation: "fleet.sign", kind: .fleet, target: target(id, call, .fleetOperate),
+                decide: { (ledger, context) throws(FleetError) in
+                    try ledger.setSigningKey(decided, of: id, &context)
+                }, answer: { _ in .ok }, opened: opened(call)), body: body)
+    }
+
     static let heartbeat = Schema.object([
         Schema.Field(
             "interval_seconds", .integer(1...86_400), required: true,
@@ -155,9 +181,11 @@ enum FleetRoutes {
             })
     }
 
-    private static func target(_ id: Fleet.ID, _ call: Call) -> @Sendable (Ledger) throws(FleetError) -> Entity {
+    private static func target(
+        _ id: Fleet.ID, _ call: Call, _ permission: Permission = .fleetManage
+    ) -> @Sendable (Ledger) throws(FleetError) -> Entity {
         let principal = call.principal
-        return { (ledger) throws(FleetError) in .fleet(try ledger.ownedFleet(id, principal, .fleetManage)) }
+        return { (ledger) throws(FleetError) in .fleet(try ledger.ownedFleet(id, principal, permission)) }
     }
 }
 

@@ -33,12 +33,15 @@ enum MessageRoutes {
         guard let federation: Federation.ID = body.id("federation_id") else {
             throw FleetError.invalid("/federation_id", "required", "is missing")
         }
+        let signed = try SignedRequest.verify(call, body: bytes, key: fleet.signingKey)
         let id: Message.ID? = body.id("message_id")
         var draft = MessageDraft(
             id: id, federation: federation, source: source, target: body.name("target_fleet_id"),
             type: try body.requiredName("message_type"),
             content: try await call.seal(
-                content, .messageContent, of: source, generation: fleet.keyGeneration))
+                signed == nil ? content : String(decoding: bytes, as: UTF8.self), .messageContent, of: source,
+                generation: fleet.keyGeneration))
+        draft.signature = signed?.signature
         draft.messageClass = body.choice("class") ?? draft.messageClass
         draft.orderingKey = body.optionalText("ordering_key")
         draft.ttl = body.integer("ttl_seconds") ?? draft.ttl
@@ -47,7 +50,8 @@ enum MessageRoutes {
             operation: "message.send", kind: .message,
             decide: { (ledger, context) throws(FleetError) in try ledger.send(decided, &context) },
             answer: { .created("/messages/\($0.subject)") }, opened: { _ in content })
-        if let id { write.identity = identity(of: id, from: source) }
+        if let id { write.identities.append(identity(of: id, from: source)) }
+        if let signed { write.identities.append(identity(of: signed)) }
         let digest = try await stored { () throws(StoreError) in
             try await call.api.vault.digest(of: content, of: source, generation: fleet.keyGeneration)
         }
@@ -64,6 +68,12 @@ enum MessageRoutes {
             refusal: FleetError(.messageIDReused, "This fleet sent another message under this id."))
     }
 
+    private static func identity(of signed: SignedRequest) -> WriteIdentity {
+        WriteIdentity(
+            parts: ["nonce", signed.signature.key.id, signed.nonce],
+            refusal: FleetError(.nonceReused, "This nonce was used before."), isAnsweredAgain: false)
+    }
+
     /// A name is told apart for a day; after that, what bears it is there already.
     private static func requireNew(_ id: Message.ID, from source: Fleet.ID, _ call: Call) async throws {
         let known = try await stored { () throws(StoreError) in try await call.api.store.messages(id) }
@@ -71,6 +81,9 @@ enum MessageRoutes {
             throw FleetError(.messageExists, "This fleet sent a message under this id before.")
         }
     }
+
+    /// Bytes of a body besides its content: none of its other members is long.
+    private static let envelopeBytesMax = 16_384
 
     private static func content(of bytes: [UInt8], _ call: Call) throws(FleetError) -> String {
         let text: String?
@@ -80,7 +93,8 @@ enum MessageRoutes {
             throw FleetError(.malformedJSON, "The body is not accepted as JSON.")
         }
         guard let text else { throw FleetError.invalid("/message_content", "required", "is missing") }
-        guard text.utf8.count <= MessageLimits.contentBytesMax else {
+        // What is around the content is kept as well where it is signed.
+        guard text.utf8.count <= MessageLimits.contentBytesMax, bytes.count <= text.utf8.count + envelopeBytesMax else {
             throw FleetError(
                 .contentTooLarge, "The message_content is longer than \(MessageLimits.contentBytesMax) bytes.")
         }

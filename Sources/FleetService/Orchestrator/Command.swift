@@ -57,18 +57,22 @@ package struct IdempotencyClaim: Sendable, Equatable {
     package let replacesExpired: Bool
     /// What is answered where the key stands for another request.
     package let refusal: FleetError
+    /// Whether the same request is answered again as it was; one that may be used once only is refused all the same.
+    package let isAnsweredAgain: Bool
 
     /// The refusal of a key that was sent as such.
     package static let keyReused = FleetError(
         .idempotencyKeyReused, "This Idempotency-Key was used for another request.")
 
     package init(
-        key: UInt128, fingerprint: UInt128, replacesExpired: Bool = false, refusal: FleetError = keyReused
+        key: UInt128, fingerprint: UInt128, replacesExpired: Bool = false, refusal: FleetError = keyReused,
+        isAnsweredAgain: Bool = true
     ) {
         self.key = key
         self.fingerprint = fingerprint
         self.replacesExpired = replacesExpired
         self.refusal = refusal
+        self.isAnsweredAgain = isAnsweredAgain
     }
 }
 

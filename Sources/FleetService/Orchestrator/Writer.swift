@@ -219,7 +219,7 @@ struct Writer {
     }
 
     private func outcome(of record: IdempotencyRecord, for claim: IdempotencyClaim) -> Result<Outcome, FleetError> {
-        guard record.fingerprint == claim.fingerprint else { return .failure(claim.refusal) }
+        guard claim.isAnsweredAgain, record.fingerprint == claim.fingerprint else { return .failure(claim.refusal) }
         return .success(.replayed(position: record.position))
     }
 
