@@ -14,6 +14,8 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case invalidParameter = "invalid_parameter"
     case invalidPageToken = "invalid_page_token"
     case invalidPosition = "invalid_position"
+    case positionOfAnother = "position_of_another"
+    case positionInFuture = "position_in_future"
     case invalidIdempotencyKey = "invalid_idempotency_key"
     case validationFailed = "validation_failed"
     // The edge.

@@ -50,6 +50,7 @@ struct ApiDryRunTests {
         try await TestService.run { service in
             _ = try await ApiStage(service)
             let offender = try await service.key([.fleetOperator], fleets: [ApiStage.borrower])
+            await service.advance(by: 61)
             let before = try await service.end
             let path = "/fleets/owner/resources/van?dry_run=true"
             try await service.refused(403, "permission_denied", "DELETE", path, key: .some(offender))

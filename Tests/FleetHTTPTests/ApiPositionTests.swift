@@ -87,4 +87,31 @@ struct ApiPositionTests {
             try await service.refused(400, "invalid_position", "GET", "/events?after=" + tokens[0])
         }
     }
+
+    @Test("is good for whoever acts for the same fleets, and for nobody else")
+    func others() async throws {
+        try await TestService.run { service in
+            _ = try await service.found([("owner", "none"), ("other", "none")])
+            let key = try await service.key([.fleetOperator], fleets: [apiName("owner")])
+            let token = try await service.ok("GET", "/events", key: .some(key)).text("next_after")
+            let successor = try await service.key([.fleetViewer], fleets: [apiName("owner")])
+            try await service.ok("GET", "/events?after=" + token, key: .some(successor))
+            for fleets: Set<Fleet.ID> in [[apiName("other")], [apiName("owner"), apiName("other")]] {
+                let another = try await service.key([.fleetOperator], fleets: fleets)
+                for path in ["/events?after=", "/events/stream?after=", "/fleets/other/inbox?after="] {
+                    try await service.refused(400, "position_of_another", "GET", path + token, key: .some(another))
+                }
+            }
+        }
+    }
+
+    @Test("that the log has not come to is told apart from one that is none")
+    func future() async throws {
+        try await TestService.run { service in
+            let end = try await service.end
+            for path in ["/events", "/events/stream"] {
+                try await service.refused(400, "position_in_future", "GET", path + "?after=\(end + 1)")
+            }
+        }
+    }
 }

@@ -212,7 +212,7 @@ struct EventStreamTests {
                 return "\(reply.status) \(reply.code ?? "")"
             }
             let (admin, owner) = (stage.service.adminKey, stage.key(.owner))
-            #expect(try await refuse("?after=999999", key: admin) == "400 invalid_position")
+            #expect(try await refuse("?after=999999", key: admin) == "400 position_in_future")
             #expect(try await refuse("?after=5", key: owner) == "400 invalid_position")
             #expect(try await refuse("", key: owner, ["Last-Event-ID": "x"]) == "400 invalid_position")
             #expect(try await refuse("?types=nothing", key: owner) == "400 invalid_parameter")

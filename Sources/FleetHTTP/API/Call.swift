@@ -107,7 +107,20 @@ package final class Call: Sendable {
     private static let positionPatience = Duration.seconds(2)
     private static let positionInterval = Duration.milliseconds(10)
 
-    /// - Throws: `invalid_position`, `position_not_reached`.
+    /// The place from which the caller wants to go on; nil when it names none.
+    ///
+    /// - Parameter text: what it sent, if not as `after`.
+    /// - Throws: `invalid_position`, `position_of_another`, `position_in_future`.
+    func start(_ text: String? = nil) throws(FleetError) -> Int64? {
+        guard let text = text ?? query["after"] else { return nil }
+        let position = try api.sealer.position(text, for: principal)
+        guard position <= api.orchestrator.committed.position else {
+            throw FleetError(.positionInFuture, "The log has not come to this position.")
+        }
+        return position
+    }
+
+    /// - Throws: `invalid_position`, `position_of_another`, `position_not_reached`.
     func awaitPosition() async throws {
         guard let text = query["min_position"] else { return }
         let position = try api.sealer.position(text, for: principal)

@@ -49,7 +49,14 @@ extension Sealer {
     /// numbers would count what others do.
     package func text(of position: Int64, for reader: Principal) -> String {
         reader.holdsEverywhere(.eventRead)
-            ? String(position) : seal(Self.padded(position), for: Self.positionPurpose)
+            ? String(position) : seal(Self.padded(position) + scope(of: reader), for: Self.positionPurpose)
+    }
+
+    /// For whom a position is good: whoever acts for the same, by whatever credential.
+    private func scope(of reader: Principal) -> String {
+        let scope = reader.fleets.map(\.description).sorted() + reader.federations.map(\.description).sorted()
+        let digest = SHA256.hash(data: Array(scope.joined(separator: "\n").utf8))
+        return Base64URL.encode(Array(digest.prefix(9)))
     }
 
     /// Of one length, so that a token's length tells nothing about how long the log is.
@@ -58,11 +65,15 @@ extension Sealer {
         return String(repeating: "0", count: 19 - digits.count) + digits
     }
 
-    /// - Throws: `invalid_position`.
+    /// - Throws: `invalid_position`, `position_of_another`.
     package func position(_ text: String, for reader: Principal) throws(FleetError) -> Int64 {
-        let plain = reader.holdsEverywhere(.eventRead) ? text : open(text, for: Self.positionPurpose)
-        guard let position = plain.flatMap(wholeNumber), position <= Self.positionMax else {
-            throw FleetError(.invalidPosition, "This is not a position that you were given.")
+        let isNumber = reader.holdsEverywhere(.eventRead)
+        let plain = isNumber ? text : open(text, for: Self.positionPurpose)
+        guard let position = plain.flatMap({ wholeNumber(String($0.prefix(19))) }), position <= Self.positionMax,
+            plain?.utf8.count ?? 0 <= 19 || !isNumber
+        else { throw FleetError(.invalidPosition, "This is not a position that you were given.") }
+        guard isNumber || plain?.dropFirst(19) ?? "" == scope(of: reader) else {
+            throw FleetError(.positionOfAnother, "This position was given to one who acts for others than you do.")
         }
         return position
     }

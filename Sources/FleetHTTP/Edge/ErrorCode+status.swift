@@ -33,6 +33,8 @@ extension ErrorCode {
         case .invalidParameter: .init(.badRequest, "Invalid query parameter")
         case .invalidPageToken: .init(.badRequest, "Invalid page token")
         case .invalidPosition: .init(.badRequest, "Invalid position")
+        case .positionOfAnother: .init(.badRequest, "Position of another")
+        case .positionInFuture: .init(.badRequest, "Position in the future")
         case .invalidIdempotencyKey: .init(.badRequest, "Invalid idempotency key")
         case .validationFailed: .init(.unprocessableContent, "Validation failed")
 

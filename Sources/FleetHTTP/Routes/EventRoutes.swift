@@ -12,9 +12,7 @@ enum EventRoutes {
     private static let limitDefault = 100
 
     static func list(_ call: Call) async throws -> Response {
-        let after = try call.query["after"].map { text throws(FleetError) in
-            try call.api.sealer.position(text, for: call.principal)
-        }
+        let after = try call.start()
         try call.request.negotiate("application/json")
         let limit = call.query["limit"].flatMap { Int($0) } ?? limitDefault
         var reader = try reader(call)
@@ -47,13 +45,7 @@ enum EventRoutes {
             log.tail.followers(named: call.principal.subject) < limits.streamsOfOneMax
         else { throw FleetError(.overloaded, "Too many streams are open; close one of them.") }
         let last = call.request.headers[.lastEventID].flatMap { $0.isEmpty ? nil : $0 }
-        let text = last ?? call.query["after"]
-        let start = try text.map { text throws(FleetError) in
-            try call.api.sealer.position(text, for: call.principal)
-        }
-        guard start ?? 0 <= log.position else {
-            throw FleetError(.invalidPosition, "The log has not come to this position.")
-        }
+        let start = try call.start(last)
         let reader = try reader(call)
         let position = start ?? log.position
         let body = ResponseBody { writer in

@@ -13,9 +13,7 @@ enum InboxRoutes {
         try call.request.negotiate("application/json")
         let fleet: Fleet.ID = try call.name("fleet_id")
         try await requireOwn(fleet, call)
-        let after = try call.query["after"].map { text throws(FleetError) in
-            try call.api.sealer.position(text, for: call.principal)
-        }
+        let after = try call.start()
         let inbox = try await call.api.router.inbox(
             of: fleet, after: after ?? 0, limit: call.query["limit"].flatMap { Int($0) } ?? limitDefault,
             wait: .seconds(call.query["wait_seconds"].flatMap { Int($0) } ?? 0), for: call.principal,
