@@ -3,7 +3,7 @@ import FleetJSON
 
 extension Store {
     /// Events folded in one go: enough to make commits cheap, few enough to stay small.
-    private static let rebuildSlice = 5000
+    private static let rebuildSlice = 1000
 
     /// Builds the projections in `scratch` anew, from this store's log alone.
     ///

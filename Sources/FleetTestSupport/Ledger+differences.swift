@@ -21,6 +21,7 @@ extension Ledger {
         compare("leases", \.leases)
         compare("deliveries", \.deliveries)
         compare("undecided", \.undecided)
+        compare("undecidedOfSource", \.undecidedOfSource)
         compare("keys", \.keys)
         compare("calendars", \.calendars)
         compare("leasesOfMember", \.leasesOfMember)

@@ -44,6 +44,7 @@ extension LedgerScenario {
         let clock = Principal(subject: Event.clock, roles: [])
         return command("advance", as: clock) { ledger, context throws(FleetError) in
             ledger.advance(limit: limit, &context)
+            ledger.expireDeliveries(limit: limit, &context)
             return nil
         }
     }

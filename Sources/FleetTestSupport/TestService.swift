@@ -48,7 +48,7 @@ package struct TestService: Sendable {
             store: store, orchestrator: orchestrator, environment: clock.environment,
             authenticator: .reading(store, orchestrator.committed, tokens: tokens, now: { clock.now }),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
-            vault: try await Vault.open(keys, key: encryptionKey, of: store),
+            vault: try await Vault.open(keys, key: encryptionKey, of: store, logger: logger),
             metrics: metrics, requiresIfMatch: requiresIfMatch, callerHash: { $0.subject })
         let settings = EdgeSettings(
             limits: limits, requestIDs: RequestIDSource(seed: 1),

@@ -24,7 +24,7 @@ struct Service {
         if settings.logLevel <= .debug { store = Store(database: LoggedDatabase(store.database, logger: logger)) }
         try await store.migrate(now: Environment.system.now())
         let keys = try await KeyStore.open(settings)
-        let vault = try await Vault.open(keys, key: try encryptionKey(), of: store)
+        let vault = try await Vault.open(keys, key: try encryptionKey(), of: store, logger: logger)
         let metrics = MetricsRegistry()
         let orchestrator = FederationOrchestrator(
             store: store, environment: .system, observer: .recording(in: metrics), logger: logger)

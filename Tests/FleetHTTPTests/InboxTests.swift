@@ -56,20 +56,25 @@ struct InboxTests {
     @Test("of large messages ends before an answer grows without bound, and goes on from there")
     func largePages() async throws {
         try await MessageStage.run { stage in
-            let large = "\"" + String(repeating: "x", count: 200_000) + "\""
-            for _ in 0..<40 { try await stage.send(from: "red", to: "blue", large) }
-            var (count, answers, after) = (0, 0, "")
-            while count < 40, answers < 10 {
-                let page = try await stage.inbox("blue", "?limit=100\(after)")
-                #expect(page.bytes.count < 9 << 20)
-                count += page.rows("messages").count
-                answers += 1
-                after = "&after=\(page.text("next_after"))"
-            }
-            #expect(count == 40 && answers > 1)
+            let large = "\"" + String(repeating: "x", count: 250_000) + "\""
+            let (total, answerMax) = (20, 9 << 19)
+            for _ in 0..<total { try await stage.send(from: "red", to: "blue", large) }
+            let first = try await stage.inbox("blue", "?limit=100")
+            var count = first.rows("messages").count
+            #expect((1..<total).contains(count) && first.bytes.count < answerMax)
+            let underway = #"fleet_messages_underway{status="accepted"} \#(total - count)"#
+            #expect(
+                try await stage.service.ok("GET", "//metrics").body.contains(underway),
+                "what does not fit is not delivered")
+            count += try await stage.inbox("blue", "?after=\(first.text("next_after"))").rows("messages").count
+            #expect(count == total)
             let log = try await stage.service.ok(
                 "GET", "/communication-logs?page_size=1000", key: .some(stage.key("red")))
-            #expect(log.bytes.count < 9 << 20 && log["next_page_token"] != nil)
+            #expect(log.bytes.count < answerMax && log["next_page_token"] != nil)
+            let events = try await stage.service.ok("GET", "/events?limit=1000&types=message.accepted")
+            let rest = try await stage.service.ok(
+                "GET", "/events?limit=1000&types=message.accepted&after=\(events.text("next_after"))")
+            #expect(events.bytes.count < answerMax && events.rows("events").count + rest.rows("events").count == total)
         }
     }
 
@@ -79,7 +84,7 @@ struct InboxTests {
             let orchestrator = stage.service.api.orchestrator
             let federation: Federation.ID = apiID(stage.federation)
             let red = Principal(subject: "red", roles: [.fleetOperator], fleets: [apiName("red")])
-            for _ in 0..<(MessageLimits.backlogMax / 100) {
+            for _ in 0..<Int(MessageLimits.backlogMax / 100) {
                 _ = try await orchestrator.submit(
                     Command(operation: "test.send", principal: red, requestID: "test") {
                         (ledger, context) throws(FleetError) in
@@ -133,6 +138,73 @@ struct InboxTests {
             ).rows("events")
             #expect(events.map { $0["data"]?.objectValue?["message_content"] } == [["text": .string("hello")]])
             #expect(try await stage.status(id, as: "red") == "accepted")
+        }
+    }
+
+    @Test("has what was written with line breaks, and so has the stream, on one line")
+    func lineBreaks() async throws {
+        try await MessageStage.run { stage in
+            try await stage.service.follow(key: stage.key("blue")) { stream in
+                try await stage.send(from: "red", to: "blue", "{\n  \"a\": [1,\r\n\r\n2]\n}")
+                let event = try await stream.next { $0.type == "message.accepted" }
+                let content = event.data["data"]?.objectValue?["message_content"]
+                #expect(content == ["a": .array([.integer(1), .integer(2)])])
+            }
+            #expect(try await stage.inbox("blue").body.contains("{\n  \"a\": [1,\r\n\r\n2]\n}"))
+        }
+    }
+
+    @Test("is closed to who waits for it with a key that is revoked meanwhile")
+    func revoked() async throws {
+        try await MessageStage.run { stage in
+            let service = stage.service
+            let made = try await service.ok(
+                "POST", "/api-keys", #"{"name":"k","roles":["fleet_operator"],"fleet_ids":["blue"]}"#)
+            async let reply = service.send("GET", "/fleets/blue/inbox?wait_seconds=20", key: made.text("key"))
+            try await Task.sleep(for: .milliseconds(300))
+            try await service.ok("DELETE", "/api-keys/\(made.text("key_id"))")
+            let id = try await stage.send(from: "red", to: "blue")
+            #expect(try await reply.status == 401)
+            #expect(try await stage.status(id, as: "red") == "accepted")
+        }
+    }
+
+    @Test("that many messages leave at one instant is emptied slice by slice, with commands in between")
+    func massExpiry() async throws {
+        try await MessageStage.run { stage in
+            let federation: Federation.ID = apiID(stage.federation)
+            let red = Principal(subject: "red", roles: [.fleetOperator], fleets: [apiName("red")])
+            for _ in 0..<20 {
+                _ = try await stage.service.api.orchestrator.submit(
+                    Command(operation: "test.send", principal: red, requestID: "test") {
+                        (ledger, context) throws(FleetError) in
+                        for _ in 0..<100 {
+                            let event: Event.ID = context.ids.next(at: context.now)
+                            let content = Sealed(generation: 0, event: event, box: "")
+                            _ = try ledger.send(
+                                MessageDraft(
+                                    federation: federation, source: apiName("red"), target: apiName("blue"),
+                                    type: apiName("note"), content: content, ttl: 60), &context)
+                        }
+                        return Decision(nil)
+                    })
+            }
+            let before = try await stage.service.end
+            stage.service.clock.advance(by: 61)
+            // Asked in the round that meets the first of them.
+            let position = try await stage.service.api.orchestrator.submit(
+                Command(operation: "test.look", principal: red, requestID: "test") {
+                    (ledger, _) throws(FleetError) in
+                    #expect(ledger.position - before == Int64(leaseSlice))
+                    return Decision(nil)
+                })
+            guard case .decided = position else { return }
+            // The rest follows by itself.
+            let deadline = ContinuousClock.now + .seconds(20)
+            while try await stage.service.end < before + 2000, ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            #expect(try await stage.service.end == before + 2000)
         }
     }
 

@@ -132,9 +132,9 @@ struct MessageTests {
         try await MessageStage.run { stage in
             let id = try await stage.send(from: "red", to: "blue")
             try await stage.service.ok(
-                "POST", "/messages/\(id)/reject", #"{"reason":"not mine"}"#, key: .some(stage.key("blue")))
+                "POST", "/messages/\(id)/reject", #"{"reason":"not_mine"}"#, key: .some(stage.key("blue")))
             let read = try await stage.service.ok("GET", "/messages/\(id)", key: .some(stage.key("red")))
-            #expect(read.text("status") == "rejected" && read.text("status_reason") == "not mine")
+            #expect(read.text("status") == "rejected" && read.text("status_reason") == "not_mine")
         }
     }
 
@@ -199,6 +199,46 @@ struct MessageTests {
                 key: .some(stage.key("blue")))
             try await stage.send(from: "red", to: "blue")
             try await stage.send(from: "blue", to: "red")
+        }
+        // To name somebody opens oneself, not the other.
+        try await MessageStage.run([("red", "none"), ("blue", "high")]) { stage in
+            let rule = #"{"rules":[{"counterparty":"blue","resource_type":"*","approve":"auto"}]}"#
+            try await stage.service.ok(
+                "PUT", "/federations/\(stage.federation)/members/red/sharing-rules", rule, key: .some(stage.key("red")))
+            try await stage.refused(404, "fleet_not_found", from: "red", to: "blue")
+        }
+    }
+
+    @Test("Invariant 11: to many is no way to ask the audit log for a fleet that is hidden")
+    func audited() async throws {
+        try await MessageStage.run(
+            [("red", "none"), ("blue", "none"), ("green", "sealed")], scopes: [.communicationSafety]
+        ) { stage in
+            try await stage.send(from: "red", to: nil, more: #","class":"safety""#)
+            for (reader, fleet, count) in [
+                ("red", "blue", 1), ("red", "green", 0), ("red", "nobody", 0), ("blue", "green", 0), ("blue", "red", 1),
+                ("green", "green", 1), ("blue", "blue", 1),
+            ] {
+                let log = try await stage.service.ok(
+                    "GET", "/audit-log?action=message.accepted&fleet_id=\(fleet)", key: .some(stage.key(reader)))
+                #expect(log.rows("audit_records").count == count, "\(reader) asks for \(fleet)")
+            }
+        }
+    }
+
+    @Test("that is read by its id is received by who receives for its target, save with HEAD")
+    func readByID() async throws {
+        try await MessageStage.run { stage in
+            let id = try await stage.send(from: "red", to: "blue")
+            for path in ["/messages/\(id)", "/fleets/blue/inbox", "/events"] {
+                let head = try await stage.service.send("HEAD", path, key: .some(stage.key("blue")))
+                #expect(head.status == 200)
+                #expect(try await stage.status(id, as: "red") == "accepted", "\(path)")
+            }
+            let log = try await stage.service.ok("GET", "/communication-logs", key: .some(stage.key("blue")))
+            #expect(!log.body.contains("hello"), "what was not received yet")
+            let read = try await stage.service.ok("GET", "/messages/\(id)", key: .some(stage.key("blue")))
+            #expect(read.text("status") == "delivered" && read.body.contains("hello"))
         }
     }
 
@@ -347,7 +387,7 @@ struct MessageTests {
             // The source is no recipient.
             try await service.refused(
                 403, "permission_denied", "POST", "/messages/\(id)/acknowledge", key: .some(stage.key("red")))
-            #expect(try await stage.status(id, as: "blue") == "accepted")
+            #expect(try await stage.status(id, as: "red") == "accepted")
         }
     }
 
@@ -364,6 +404,7 @@ struct MessageTests {
                 #expect(log.rows("communication_logs").count == 1 && !log.body.contains("hello"))
                 let read = try await service.ok("GET", "/messages/\(id)", key: .some(key))
                 #expect(!read.body.contains("hello"))
+                #expect(read.text("status") == "accepted" && read.text("target_fleet_id") == "blue")
                 let events = try await service.ok("GET", "/events", key: .some(key))
                 #expect(events.body.contains("message.accepted") && !events.body.contains("hello"))
             }

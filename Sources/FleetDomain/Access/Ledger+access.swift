@@ -23,14 +23,18 @@ extension Ledger {
 
     /// Whether two fleets have a live lease between them or name one another in a sharing rule.
     package func areCounterparties(_ a: Fleet.ID, _ b: Fleet.ID, in federation: Federation.ID) -> Bool {
+        if haveLease(a, b, in: federation) { return true }
         let keys = [a, b].map { Member.Key(federation: federation, fleet: $0) }
-        if let leasesOfA = leasesOfMember[keys[0]], let leasesOfB = leasesOfMember[keys[1]],
-            !leasesOfA.isDisjoint(with: leasesOfB)
-        {
-            return true
-        }
         return members[keys[0]]?.rules.contains { $0.counterparty == b } == true
             || members[keys[1]]?.rules.contains { $0.counterparty == a } == true
+    }
+
+    /// Whether two fleets have a live lease between them.
+    func haveLease(_ a: Fleet.ID, _ b: Fleet.ID, in federation: Federation.ID) -> Bool {
+        guard let leasesOfA = leasesOfMember[Member.Key(federation: federation, fleet: a)],
+            let leasesOfB = leasesOfMember[Member.Key(federation: federation, fleet: b)]
+        else { return false }
+        return !leasesOfA.isDisjoint(with: leasesOfB)
     }
 
     /// Whom an event about `entity` is for, as things are after it.

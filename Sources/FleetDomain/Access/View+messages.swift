@@ -9,6 +9,15 @@ package enum MessageContent: Sendable, Equatable {
     /// The data key is destroyed.
     case erased
 
+    /// Bytes that it adds to an answer.
+    package var length: Int {
+        switch self {
+        case .open(let text): text.utf8.count
+        case .signed(let text, _, let body): text.utf8.count + body.utf8.count
+        case .erased: 0
+        }
+    }
+
     func write(to writer: inout JSONWriter) {
         writer.key("message_content")
         switch self {
@@ -41,11 +50,13 @@ extension View {
             || !delivery.isConcealed && reader.holds(.communicationRead, for: delivery.source) || openUse
     }
 
-    /// Whether the reader may read what was said: for the source always, for the target once it was delivered, and while
-    /// it may be. Who sees the log for its office does not.
+    /// Whether the reader may read what was said: for the source always; for the target once it was delivered, and who is
+    /// no recipient also while it may be. Who sees the log for its office does not.
     package func seesContent(of delivery: Delivery, at now: Timestamp) -> Bool {
-        speaks(for: delivery.source) && !delivery.isConcealed
-            || speaks(for: delivery.target) && (delivery.deliveredAt != nil || !delivery.status(at: now).isFinal)
+        if speaks(for: delivery.source), !delivery.isConcealed { return true }
+        guard speaks(for: delivery.target) else { return false }
+        return delivery.deliveredAt != nil
+            || !delivery.status(at: now).isFinal && !reader.receives(for: delivery.target)
     }
 
     /// The same of a message that was just accepted.
@@ -92,12 +103,14 @@ extension View {
 
     /// A message with what became of it, as far as the reader may know.
     ///
-    /// - Parameter deliveries: all of its deliveries; those that the reader does not see count for nothing.
+    /// - Parameters:
+    ///   - deliveries: all of its deliveries; those that the reader does not see count for nothing.
+    ///   - openUse: as of `sees`.
     package func write(
-        _ message: MessageHead, _ deliveries: [Delivery], at now: Timestamp, content: MessageContent? = nil,
-        to writer: inout JSONWriter
+        _ message: MessageHead, _ deliveries: [Delivery], at now: Timestamp, asCoordinator openUse: Bool = false,
+        content: MessageContent? = nil, to writer: inout JSONWriter
     ) {
-        let visible = deliveries.filter { sees($0) }
+        let visible = deliveries.filter { sees($0, asCoordinator: openUse) }
         writer.beginObject()
         writer.field("message_id", message.id.description)
         writer.field("federation_id", message.federation.description)

@@ -101,7 +101,7 @@ extension Ledger {
     /// Refuses what was sealed before the fleet's data was erased, and reaches the ledger after it.
     func requireCurrent(_ sealed: Sealed, of fleet: Fleet) throws(FleetError) {
         guard sealed.generation == fleet.keyGeneration else {
-            throw FleetError(.fleetErased, "The data of the fleet was erased at the same time; send it again.")
+            throw FleetError.erasedMeanwhile
         }
     }
 
@@ -124,4 +124,9 @@ extension Ledger {
         record(.fleetRetired, .fleet(fleet), &context)
         return .fleet(fleet)
     }
+}
+
+extension FleetError {
+    package static let erasedMeanwhile = FleetError(
+        .fleetErased, "The data of the fleet was erased at the same time; send it again.")
 }

@@ -53,10 +53,11 @@ extension Ledger {
     /// Changed leases, dry runs and what was taken back leave entries that mean nothing; they are dropped before
     /// they outnumber the rest, however far ahead they lie.
     mutating func dropStaleDue() {
-        guard due.count > 2 * (leases.count + allocations.count + deliveries.count) + 1024 else { return }
+        if expiring.count > 2 * deliveries.count + 1024 { expiring = Heap(deliveries.values.map(Due.init)) }
+        guard due.count > 2 * (leases.count + allocations.count) + 1024 else { return }
         due = Heap(
             leases.values.compactMap(Due.init) + allocations.values.compactMap(Due.init)
-                + listening.map { Due(at: lastTime, subject: .silence($0)) } + deliveries.values.map(Due.init)
+                + listening.map { Due(at: lastTime, subject: .silence($0)) }
                 + resources.values.flatMap(\.dueCooling))
     }
 }

@@ -24,6 +24,9 @@ package struct Event: Sendable, Equatable {
 
     package static let clock = "clock"
 
+    /// Bytes of what it carries that may be large.
+    package var weight: Int { entity.asMessage?.content.box.utf8.count ?? 0 }
+
     package init(
         position: Int64, id: ID, type: EventType, entity: Entity, actor: String, actingFleet: Fleet.ID?,
         isPrivileged: Bool, requestID: String, at: Timestamp, audience: Audience

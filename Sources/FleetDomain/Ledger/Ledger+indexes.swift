@@ -125,12 +125,11 @@ extension Ledger {
     private mutating func setDelivery(_ some: Delivery, _ new: Delivery?) {
         let isLive = new?.status.isFinal == false
         let change = (isLive ? 1 : 0) - (deliveries[some.id] == nil ? 0 : 1)
-        if isLive, deliveries[some.id] == nil, let new { due.insert(Due(new)) }
+        if isLive, deliveries[some.id] == nil, let new { expiring.insert(Due(new)) }
         deliveries[some.id] = isLive ? new : nil
-        if change != 0 {
-            undecided[some.pair, default: 0] += change
-            if undecided[some.pair] == 0 { undecided[some.pair] = nil }
-        }
+        guard change != 0 else { return }
+        undecided.add(Int64(change), to: some.pair)
+        if !some.isConcealed { undecidedOfSource.add(Int64(change), to: some.source) }
     }
 
     private mutating func setLease(_ id: Lease.ID, _ new: Lease?) {

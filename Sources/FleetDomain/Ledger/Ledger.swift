@@ -24,7 +24,9 @@ package struct Ledger: Sendable {
 
     // Derived from the above.
     /// How many of one fleet's messages another has not answered.
-    package internal(set) var undecided: [Delivery.Pair: Int] = [:]
+    package internal(set) var undecided: [Delivery.Pair: Int64] = [:]
+    /// The same of one fleet's, by all whom it may know.
+    package internal(set) var undecidedOfSource: [Fleet.ID: Int64] = [:]
     package internal(set) var offers: [OfferKey: Offer] = [:]
     /// What is promised, and what still cools.
     package internal(set) var calendars: [Supply: Calendar] = [:]
@@ -51,6 +53,9 @@ package struct Ledger: Sendable {
     var stirred: [Line.Key: Pass] = [:]
     /// When time alone changes something; entries may be out of date and are checked when they come up.
     var due = Heap<Due>()
+    /// When messages on their way expire, apart from what time must change before anything is decided: whoever asks looks
+    /// at the time itself, and one sender may let very many expire at one instant.
+    var expiring = Heap<Due>()
     /// Leases to be ended because of an intent that touched many at once.
     var drain: [Lease.ID] = []
 

@@ -1,3 +1,5 @@
+import HeapModule
+
 package struct MessageDraft: Sendable, Equatable {
     /// nil has one made.
     package var id: Message.ID?
@@ -43,10 +45,16 @@ extension Ledger {
         context.actingFleet = draft.source
         let reached = try reached(by: draft, from: sender)
         let isDirect = draft.target != nil
+        guard undecidedOfSource[draft.source] ?? 0 < MessageLimits.sourceBacklogMax else {
+            throw FleetError(
+                .backlogFull, "\(MessageLimits.sourceBacklogMax) messages of this fleet are not acknowledged.")
+        }
+        // What the fleet says every day must not stand in the way of a warning.
+        let headroom = draft.messageClass == .safety ? MessageLimits.safetyHeadroom : 0
         var recipients: [Message.Recipient] = []
         for (fleet, isConcealed) in reached {
             let waiting = undecided[Delivery.Pair(source: draft.source, target: fleet)] ?? 0
-            let isFull = waiting >= MessageLimits.backlogMax
+            let isFull = waiting >= MessageLimits.backlogMax + headroom
             guard !isFull || !isDirect else {
                 throw FleetError(
                     .backlogFull, "The target has \(waiting) messages of this fleet that it has not acknowledged.")
@@ -79,7 +87,8 @@ extension Ledger {
         guard fleet.status == .active, let member = members[key], member.status.mayTalk else {
             throw FleetError(.memberInactive, "The source is no active member of the federation.")
         }
-        let isSilent = !member.communicationEnabled && draft.messageClass != .safety
+        let isWarning = draft.messageClass == .safety && draft.target == nil
+        let isSilent = !member.communicationEnabled && !isWarning
         guard member.isolationLevel != .sealed, !isSilent else {
             throw FleetError(.communicationDisabled, "The source takes no part in communication here.")
         }
@@ -126,14 +135,21 @@ extension Ledger {
         }
     }
 
-    /// Whether a member may know that the other is one: by their levels, or because they deal with each other.
-    private func isKnown(_ member: Member, to other: Member) -> Bool {
+    /// Whether two members may know that the other is one: by their levels, or because they deal with each other.
+    package func isKnown(_ member: Member, to other: Member) -> Bool {
         guard member.status.isPresent else { return false }
         switch max(member.isolationLevel, other.isolationLevel) {
         case .none, .low, .medium: return true
-        case .high: return areCounterparties(member.key.fleet, other.key.fleet, in: member.key.federation)
+        case .high: return isOpen(member, to: other.key.fleet) && isOpen(other, to: member.key.fleet)
         case .sealed: return false
         }
+    }
+
+    /// Whether the member's level lets the other fleet speak with it: of level `high` those with whom it has a lease or a
+    /// request that is not over, and those whom it names itself. That the other names it opens nothing of it.
+    private func isOpen(_ member: Member, to other: Fleet.ID) -> Bool {
+        member.isolationLevel < .high || member.rules.contains { $0.counterparty == other }
+            || haveLease(member.key.fleet, other, in: member.key.federation)
     }
 
     // MARK: What becomes of it
@@ -183,12 +199,23 @@ extension Ledger {
         return .delivery(delivery)
     }
 
-    mutating func expire(_ delivery: Delivery, _ context: inout Context) {
-        var delivery = delivery
-        delivery.status = .expired
-        delivery.reason = "ttl"
-        delivery.resolvedAt = delivery.expiresAt
-        record(.messageExpired, .delivery(delivery), &context)
+    /// Whether the time of messages is over that are still on their way.
+    package func hasExpired(at now: Timestamp) -> Bool { expiring.min.map { $0.at <= now } ?? false }
+
+    /// Records of up to `limit` messages that their time is over.
+    package mutating func expireDeliveries(limit: Int = leaseSlice, _ context: inout Context) {
+        var count = 0
+        while count < limit, let next = expiring.min, next.at <= context.now {
+            expiring.removeMin()
+            guard case .expiry(let id) = next.subject, var delivery = deliveries[id], delivery.expiresAt == next.at,
+                !asideDeliveries.contains(id)
+            else { continue }
+            delivery.status = .expired
+            delivery.reason = "ttl"
+            delivery.resolvedAt = delivery.expiresAt
+            record(.messageExpired, .delivery(delivery), &context)
+            count += 1
+        }
     }
 }
 

@@ -84,5 +84,9 @@ package enum MessageLimits {
     package static let ttlMax: Seconds = 604_800
     /// Messages of one fleet that another has neither acknowledged nor let expire: a fleet that is away holds up nobody
     /// else, and takes no more memory than this.
-    package static let backlogMax = 10_000
+    package static let backlogMax: Int64 = 10_000
+    /// Warnings that are taken beyond that.
+    package static let safetyHeadroom: Int64 = 1000
+    /// The same over all targets that the fleet may know: what one sender takes of the memory of all.
+    package static let sourceBacklogMax: Int64 = 100_000
 }

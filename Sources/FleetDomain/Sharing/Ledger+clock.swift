@@ -36,12 +36,7 @@ extension Ledger {
             }
             leaveQueue(allocation, .allocationExpired, &context)
             return true
-        case .expiry(let id):
-            guard let delivery = deliveries[id], Due(delivery) == due, !asideDeliveries.contains(id) else {
-                return false
-            }
-            expire(delivery, &context)
-            return true
+        case .expiry: return false
         case .silence(let id): return elapseSilence(of: id, &context)
         case .cooled(let key):
             guard let resource = resources[key] else { return false }

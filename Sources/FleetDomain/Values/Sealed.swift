@@ -8,7 +8,7 @@ package struct Sealed: Sendable, Equatable {
     package let generation: Int64
     /// The event that it was sealed for and is bound to: elsewhere it does not open.
     package let event: Event.ID
-    /// Nonce, ciphertext and tag, as base64url.
+    /// Nonce, ciphertext and tag, in base64.
     package let box: String
 
     package init(generation: Int64, event: Event.ID, box: String) {

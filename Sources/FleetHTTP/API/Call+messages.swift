@@ -2,6 +2,7 @@ import FleetDomain
 import FleetJSON
 import FleetService
 import FleetStore
+import HTTPTypes
 
 extension Call {
     private var now: Timestamp { api.environment.now() }
@@ -19,7 +20,10 @@ extension Call {
         var isShown = Set(messages.filter { view.seesContent(ofMessageFrom: $0.source) }.map(\.position))
         let rest = messages.filter { !isShown.contains($0.position) }
         let mine = rest.flatMap(\.deliveries).filter { view.sees($0) }
-        let receivable = mine.filter { principal.receives(for: $0.target) && now < $0.expiresAt }
+        // A HEAD gets nothing that could have been delivered.
+        let receivable = mine.filter {
+            principal.receives(for: $0.target) && now < $0.expiresAt && request.method != .head
+        }
         let handed = try await api.router.handOver(receivable, to: principal, requestID: request.identity.requestID)
         isShown.formUnion(handed.map(\.position))
         // The others are shown only what they were handed before, or may still be.
@@ -36,19 +40,24 @@ extension Call {
 
     /// Contents of deliveries in their order, as many as fit one answer.
     ///
+    /// - Parameter areHandedOver: whether they are about to be, so that the caller may have what it could not before.
     /// - Returns: those that the caller may have, by position, and how many deliveries were looked at.
-    func contents(of deliveries: [Delivery]) async throws -> (contents: [Int64: MessageContent], count: Int) {
+    func contents(
+        of deliveries: [Delivery], areHandedOver: Bool = false
+    ) async throws -> (contents: [Int64: MessageContent], count: Int) {
         var contents: [Int64: MessageContent] = [:]
         var (count, size) = (0, 0)
         while count < deliveries.count, size < Self.contentBytesMax {
             let slice = deliveries[count..<min(count + Self.contentSlice, deliveries.count)]
-            let wanted = Set(slice.filter { view.seesContent(of: $0, at: now) }.map(\.position)).sorted()
+            let shown = slice.filter { areHandedOver || view.seesContent(of: $0, at: now) }
+            let wanted = Set(shown.map(\.position)).subtracting(contents.keys).sorted()
             let messages = try await stored { () throws(StoreError) in try await api.store.messages(at: wanted) }
-            for message in messages.values {
-                contents[message.position] = try await content(of: message)
-                size += message.content.box.utf8.count
+            for message in messages.values { contents[message.position] = try await content(of: message) }
+            // Of one to many each row has it once more.
+            for delivery in slice where size < Self.contentBytesMax {
+                size += shown.contains { $0.id == delivery.id } ? contents[delivery.position]?.length ?? 0 : 0
+                count += 1
             }
-            count += slice.count
         }
         return (contents, count)
     }

@@ -20,10 +20,22 @@ extension Call {
         _ text: String, _ field: Vault.Field, of fleet: Fleet.ID, generation: Int64
     ) async throws -> Sealed {
         let event: Event.ID = api.environment.newID(at: api.environment.now())
+        return try await sealing {
+            try await api.vault.seal(text, field, of: fleet, generation: generation, for: event)
+        }
+    }
+
+    /// Tells two texts apart, and tells nothing of them without the data key.
+    func digest(of text: String, of fleet: Fleet.ID, generation: Int64) async throws -> String {
+        try await sealing { try await api.vault.digest(of: text, of: fleet, generation: generation) }
+    }
+
+    private func sealing<Value>(_ body: () async throws -> Value) async throws -> Value {
         do {
-            return try await api.vault.seal(text, field, of: fleet, generation: generation, for: event)
+            return try await body()
         } catch let error as StoreError {
-            throw FleetError(storage: error)
+            throw error == .conflict(constraint: Vault.erasure)
+                ? FleetError.erasedMeanwhile : FleetError(storage: error)
         }
     }
 
@@ -31,14 +43,11 @@ extension Call {
     /// outlive the data key.
     func fingerprint(
         _ body: JSONObject, sealing member: String, of fleet: Fleet.ID, generation: Int64
-    ) async throws(FleetError) -> JSONObject {
+    ) async throws -> JSONObject {
         guard request.headers[.idempotencyKey] != nil, let value = body[member] else { return body }
         let text = value.canonicalText
         var body = body
-        body[member] = .string(
-            try await stored { () throws(StoreError) in
-                try await api.vault.digest(of: text, of: fleet, generation: generation)
-            })
+        body[member] = .string(try await digest(of: text, of: fleet, generation: generation))
         return body
     }
 }

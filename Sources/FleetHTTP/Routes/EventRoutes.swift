@@ -16,7 +16,7 @@ enum EventRoutes {
         try call.request.negotiate("application/json")
         let limit = call.query["limit"].flatMap { Int($0) } ?? limitDefault
         var reader = try reader(call)
-        let (events, end) = try await reader.read(after: after ?? 0, limit: limit)
+        let (events, end, _) = try await reader.read(after: after ?? 0, limit: limit)
         try await reader.handOver(events)
         var writer = JSONWriter(capacity: 1024 * (events.count + 1))
         writer.beginObject()
@@ -114,13 +114,13 @@ enum EventRoutes {
         let view = call.view
         var reader = EventReader(call, filter) { event, facts in
             view.seesAudit(of: event, standings: facts.standings, members: facts.members)
-                && (fleet == nil || concerns(event, fleet)) && (outcome == nil || event.auditOutcome == outcome)
+                && (fleet == nil || concerns(event, fleet, view)) && (outcome == nil || event.auditOutcome == outcome)
                 && (action == nil || event.auditAction == action)
         }
         // One more than the page, to know whether there is a next one.
-        let (events, end) = try await reader.read(after: after, limit: page.size + 1)
+        let (events, end, isCut) = try await reader.read(after: after, limit: page.size + 1)
         let shown = events.prefix(page.size)
-        let last = events.count > page.size ? shown.last?.position : isCut(end, after) ? end : nil
+        let last = events.count > page.size ? shown.last?.position : isCut ? end : nil
         let found = Page(found: Array(shown), size: page.size)
         let token = { (writer: inout JSONWriter) in
             if let last { writer.field("next_page_token", call.pageToken(after: Sealer.padded(last))) }
@@ -130,13 +130,12 @@ enum EventRoutes {
         }
     }
 
-    /// Whether the log may go on behind what was looked at. Asking where it ends by now would tell a reader that
-    /// somebody else did something meanwhile.
-    private static func isCut(_ end: Int64, _ after: Int64) -> Bool { end >= after + Store.stretchLength }
-
-    private static func concerns(_ event: Event, _ fleet: Fleet.ID?) -> Bool {
+    private static func concerns(_ event: Event, _ fleet: Fleet.ID?, _ view: View) -> Bool {
         guard let fleet else { return true }
-        return event.actingFleet == fleet || event.audience.parties.contains(fleet)
+        guard event.actingFleet != fleet else { return true }
+        // Of a message to many each reader knows some, and no filter tells it of the others.
+        guard case .message(let message) = event.entity else { return event.audience.parties.contains(fleet) }
+        return message.source == fleet || message.deliveries.contains { $0.target == fleet && view.sees($0) }
     }
 }
 

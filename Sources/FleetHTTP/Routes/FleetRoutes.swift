@@ -27,10 +27,13 @@ enum FleetRoutes {
         let body = try await call.body()
         let id: Fleet.ID = try body.requiredName("fleet_id")
         var draft = FleetDraft(id: id, name: body.text("name"), organization: body.text("organization"))
+        var generation: Int64 = 0
         if let contact = body["contact"] {
             // Who may not register a fleet makes no key for one.
             guard call.principal.holdsEverywhere(.fleetManage) else { throw FleetError.denied(.fleetManage) }
-            draft.contact = try await call.seal(contact.text, .contact, of: id, generation: 0)
+            // Of one that exists it is refused, and its keys may be others by now.
+            generation = try await ownFleet(id, call)?.keyGeneration ?? 0
+            draft.contact = try await call.seal(contact.text, .contact, of: id, generation: generation)
         }
         let asked = draft
         return try await call.perform(
@@ -38,7 +41,7 @@ enum FleetRoutes {
                 operation: "fleet.register", kind: .fleet,
                 decide: { (ledger, context) throws(FleetError) in try ledger.register(asked, &context) },
                 answer: { _ in .created("/fleets/\(id)") }, opened: opened(call)),
-            body: try await call.fingerprint(body, sealing: "contact", of: id, generation: 0))
+            body: try await call.fingerprint(body, sealing: "contact", of: id, generation: generation))
     }
 
     private static func opened(_ call: Call) -> @Sendable (Entity) async throws -> String? {
@@ -161,10 +164,15 @@ enum FleetRoutes {
                 .ok
             })
         if !call.isDryRun {
-            try await stored { () throws(StoreError) in
-                guard let fleet = try await call.api.store.fleet(id) else { return }
+            do {
+                guard let fleet = try await call.api.store.fleet(id) else { return response }
                 try await call.api.vault.destroy(
                     before: [KeyStore.KeyID(fleet: id, generation: fleet.keyGeneration)])
+            } catch {
+                throw FleetError(
+                    .outcomeUnknown,
+                    "The erasure is recorded, and its key could not be destroyed yet: ask again, or restart the service."
+                )
             }
         }
         return response

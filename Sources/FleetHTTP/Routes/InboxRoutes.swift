@@ -2,6 +2,7 @@ import FleetDomain
 import FleetJSON
 import FleetService
 import FleetStore
+import HTTPTypes
 import Hummingbird
 
 /// What waits for a fleet, and the log of what passed.
@@ -14,23 +15,30 @@ enum InboxRoutes {
         let fleet: Fleet.ID = try call.name("fleet_id")
         try await requireOwn(fleet, call)
         let after = try call.start()
-        let inbox = try await call.api.router.inbox(
-            of: fleet, after: after ?? 0, limit: call.query["limit"].flatMap { Int($0) } ?? limitDefault,
-            wait: .seconds(call.query["wait_seconds"].flatMap { Int($0) } ?? 0), for: call.principal,
-            requestID: call.request.identity.requestID)
-        let (contents, count) = try await call.contents(of: inbox.deliveries)
+        let reading = CommunicationRouter.Reading(
+            fleet: fleet, principal: call.principal, requestID: call.request.identity.requestID,
+            limit: call.query["limit"].flatMap { Int($0) } ?? limitDefault,
+            wait: .seconds(call.query["wait_seconds"].flatMap { Int($0) } ?? 0), delivers: call.request.method != .head)
+        // Read before anything is handed over: what does not fit is not delivered.
+        var contents: [Int64: MessageContent] = [:]
+        let inbox = try await call.api.router.inbox(reading, after: after ?? 0) { found in
+            let read = try await call.contents(of: found, areHandedOver: reading.delivers)
+            contents = read.contents
+            return read.count
+        } check: {
+            let current = try await call.api.authenticator.principal(for: call.request.headers)
+            guard current == call.principal else { throw FleetError.denied(.communicationRead) }
+        }
         let now = call.api.environment.now()
-        var writer = JSONWriter(capacity: 1024 * (count + 1))
+        var writer = JSONWriter(capacity: 1024 * (inbox.deliveries.count + 1))
         writer.beginObject()
         writer.key("messages")
         writer.beginArray()
-        for delivery in inbox.deliveries.prefix(count) {
+        for delivery in inbox.deliveries {
             call.view.write(delivery, at: now, content: contents[delivery.position], to: &writer)
         }
         writer.endArray()
-        let isCut = count < inbox.deliveries.count
-        let end = isCut ? inbox.deliveries[count - 1].position : inbox.end
-        writer.field("next_after", call.api.sealer.text(of: end, for: call.principal))
+        writer.field("next_after", call.api.sealer.text(of: inbox.end, for: call.principal))
         writer.endObject()
         return try call.answer(writer.bytes, isObject: false)
     }

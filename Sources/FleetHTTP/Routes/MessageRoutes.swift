@@ -2,6 +2,7 @@ import FleetDomain
 import FleetJSON
 import FleetService
 import FleetStore
+import HTTPTypes
 import Hummingbird
 
 /// Messages: sent, read, answered.
@@ -19,7 +20,7 @@ enum MessageRoutes {
     ])
     static let answer = Schema.object([
         Schema.Field("fleet_id", .name, "The recipient, where several fleets of the caller's are."),
-        Schema.Field("reason", .string(0...500)),
+        Schema.Field("reason", .name, "A code that the source understands."),
     ])
 
     static func send(_ call: Call) async throws -> Response {
@@ -52,13 +53,15 @@ enum MessageRoutes {
             answer: { .created("/messages/\($0.subject)") }, opened: { _ in content })
         if let id { write.identities.append(identity(of: id, from: source)) }
         if let signed { write.identities.append(identity(of: signed)) }
-        let digest = try await stored { () throws(StoreError) in
-            try await call.api.vault.digest(of: content, of: source, generation: fleet.keyGeneration)
-        }
+        let digest = try await call.digest(of: content, of: source, generation: fleet.keyGeneration)
         var asked = body
         asked["message_content"] = .string(digest)
+        // Looked at before the claims are: of two at once, the second then finds the first among those.
+        let isKnown = try await isKnown(id, from: source, call)
         return try await call.perform(write, body: asked) {
-            if let id { try await requireNew(id, from: source, call) }
+            guard !isKnown || call.isDryRun else {
+                throw FleetError(.messageExists, "This fleet sent a message under this id before.")
+            }
         }
     }
 
@@ -74,12 +77,11 @@ enum MessageRoutes {
             refusal: FleetError(.nonceReused, "This nonce was used before."), isAnsweredAgain: false)
     }
 
-    /// A name is told apart for a day; after that, what bears it is there already.
-    private static func requireNew(_ id: Message.ID, from source: Fleet.ID, _ call: Call) async throws {
+    /// Whether the id is taken: it tells what is sent again apart for a day, and names what was sent for ever.
+    private static func isKnown(_ id: Message.ID?, from source: Fleet.ID, _ call: Call) async throws -> Bool {
+        guard let id else { return false }
         let known = try await stored { () throws(StoreError) in try await call.api.store.messages(id) }
-        guard !known.contains(where: { $0.source == source }) else {
-            throw FleetError(.messageExists, "This fleet sent a message under this id before.")
-        }
+        return known.contains { $0.source == source }
     }
 
     /// Bytes of a body besides its content: none of its other members is long.
@@ -105,42 +107,67 @@ enum MessageRoutes {
         try await stored { () throws(StoreError) in try await call.api.store.fleet(id) }
     }
 
-    /// Who may not speak for the source is refused as by the decision, and nothing is sealed for it.
+    /// Who may not speak for the source is refused as by the decision, and nothing is sealed or looked up for it.
     private static func refuse(_ source: Fleet.ID, _ call: Call) async throws -> Response {
-        try await call.perform(
-            Write(operation: "message.send", kind: .message) { (ledger, context) throws(FleetError) in
-                _ = try ledger.ownedFleet(source, context.principal, .communicationSend)
-                throw FleetError.denied(.communicationSend, crossing: source)
-            } answer: { _ in
-                .ok
-            })
+        let command = Command(
+            operation: "message.send", principal: call.principal, object: call.path,
+            requestID: call.request.identity.requestID, dryRun: call.isDryRun
+        ) { (ledger, context) throws(FleetError) in
+            _ = try ledger.ownedFleet(source, context.principal, .communicationSend)
+            throw FleetError.denied(.communicationSend, crossing: source)
+        }
+        _ = try await call.api.orchestrator.submit(command)
+        throw FleetError.denied(.communicationSend)
+    }
+
+    /// A message as the caller sees it.
+    private struct Found {
+        let message: MessageHead
+        var deliveries: [Delivery]
+        /// Whether it sees it as a coordinator of two whose use is open.
+        let openUse: Bool
     }
 
     static func get(_ call: Call) async throws -> Response {
-        let (message, deliveries) = try await message(call)
-        let shown = deliveries.filter { call.view.seesContent(of: $0, at: call.api.environment.now()) }
-        var content: MessageContent?
-        if !shown.isEmpty || call.view.seesContent(ofMessageFrom: message.source) {
-            let whole = try await stored { () throws(StoreError) in
-                try await call.api.store.messages(at: [message.position])
-            }
-            if let whole = whole[message.position] { content = try await call.content(of: whole) }
+        var found = try await message(call)
+        // To read it by its name is to receive it too.
+        let due = found.deliveries.filter { $0.status == .accepted && call.principal.receives(for: $0.target) }
+        if call.request.method != .head {
+            let handed = try await call.api.router.handOver(
+                due, to: call.principal, requestID: call.request.identity.requestID)
+            found.deliveries = found.deliveries.map { one in handed.first { $0.id == one.id } ?? one }
         }
         let now = call.api.environment.now()
-        return try call.object { call.view.write(message, deliveries, at: now, content: content, to: &$0) }
+        var content: MessageContent?
+        if found.deliveries.contains(where: { call.view.seesContent(of: $0, at: now) })
+            || call.view.seesContent(ofMessageFrom: found.message.source)
+        {
+            let position = found.message.position
+            let whole = try await stored { () throws(StoreError) in try await call.api.store.messages(at: [position]) }
+            if let whole = whole[position] { content = try await call.content(of: whole) }
+        }
+        let (shown, text) = (found, content)
+        return try call.object {
+            call.view.write(
+                shown.message, shown.deliveries, at: now, asCoordinator: shown.openUse, content: text, to: &$0)
+        }
     }
 
     /// The message of the path with its deliveries, if the caller may see any of it.
-    private static func message(_ call: Call) async throws -> (MessageHead, [Delivery]) {
+    private static func message(_ call: Call) async throws -> Found {
         let id: Message.ID = try call.id("message_id")
         let source = call.parameter("source_fleet_id", Fleet.ID.init)
         let known = try await stored { () throws(StoreError) in try await call.api.store.messages(id) }
-        var visible: [(MessageHead, [Delivery])] = []
+        var visible: [Found] = []
         for message in known where (source ?? message.source) == message.source {
             let deliveries = try await stored { () throws(StoreError) in
                 try await call.api.store.deliveries(of: message)
             }
-            if try await sees(message, deliveries, call) { visible.append((message, deliveries)) }
+            let isOwn =
+                call.principal.holds(.communicationRead, for: message.source)
+                || deliveries.contains { call.view.sees($0) }
+            let openUse = isOwn ? false : try await isOpen(message, call)
+            if isOwn || openUse { visible.append(Found(message: message, deliveries: deliveries, openUse: openUse)) }
         }
         guard let first = visible.first else {
             let error = FleetError.notFound(.messageNotFound)
@@ -152,9 +179,8 @@ enum MessageRoutes {
         return first
     }
 
-    private static func sees(_ message: MessageHead, _ deliveries: [Delivery], _ call: Call) async throws -> Bool {
-        if call.principal.holds(.communicationRead, for: message.source) { return true }
-        if deliveries.contains(where: { call.view.sees($0) }) { return true }
+    /// Whether the caller coordinates the federation of a message, and what passes between its sides is open.
+    private static func isOpen(_ message: MessageHead, _ call: Call) async throws -> Bool {
         guard let target = message.target else { return false }
         let store = call.api.store
         return try await stored { () throws(StoreError) in
@@ -196,8 +222,9 @@ enum MessageRoutes {
 
     /// The delivery that the caller answers for.
     private static func delivery(to fleet: Fleet.ID?, _ call: Call) async throws -> Delivery {
-        let (message, deliveries) = try await message(call)
-        let mine = deliveries.filter {
+        let found = try await message(call)
+        let message = found.message
+        let mine = found.deliveries.filter {
             (fleet ?? $0.target) == $0.target && call.principal.holds(.communicationReceive, for: $0.target)
         }
         guard let first = mine.first else {

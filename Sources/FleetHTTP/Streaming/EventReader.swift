@@ -32,16 +32,17 @@ struct EventReader {
     /// Reads from `after` until `limit` events are found that are shown, the log is over, or one stretch of it is.
     ///
     /// - Parameter tail: where what is not in it is read from the store; it knows the filter's types only.
-    /// - Returns: the events, and up to where was looked.
+    /// - Returns: the events, up to where was looked, and whether the log may go on behind that. Asking where it ends by
+    ///   now would tell a reader that somebody else did something meanwhile.
     mutating func read(
         after: Int64, limit: Int, from tail: EventTail? = nil
-    ) async throws -> (events: [Event], end: Int64) {
+    ) async throws -> (events: [Event], end: Int64, isCut: Bool) {
         var found: [Event] = []
-        var position = after
+        var (position, size) = (after, 0)
         let last = after + Store.stretchLength
         while found.count < limit, position < last {
             try await refreshStandings()
-            let stretch = try await stretch(after: position, limit: limit, from: tail)
+            let stretch = try await stretch(after: position, limit: min(limit, Self.sliceLength), from: tail)
             guard stretch.end > position else { break }
             let keys = Set(stretch.events.flatMap(call.view.membersToCheck))
             if !keys.isEmpty {
@@ -50,12 +51,21 @@ struct EventReader {
             }
             for event in stretch.events where found.count < limit {
                 position = event.position
-                if isSeen(event, facts) { found.append(event) }
+                guard isSeen(event, facts) else { continue }
+                found.append(event)
+                size += event.weight
+                // Large messages: what they say must not pile up.
+                if size > Self.weightMax { return (found, position, true) }
             }
             if found.count < limit { position = stretch.end }
         }
-        return (found, position)
+        return (found, position, position >= last)
     }
+
+    /// Events that are read in one go, and bytes of contents after which no more are: an answer stays small, and so does
+    /// what is held for it.
+    private static let sliceLength = 128
+    private static let weightMax = 4 << 20
 
     /// Readies what is about to be written: messages among the events are handed to the caller where it receives them,
     /// and what an administrator is shown by its privilege is noted; that it was noted before is not noted again.

@@ -41,7 +41,7 @@ struct EventStream {
         // With the place, so that who is cut before the first event goes on from here.
         try await write(": events\nretry: 1000\n\(idLine)\n", &writer)
         while !follower.isEnded, !Task.isCancelled, await isStillKnown() {
-            let (events, end) = try await reader.read(
+            let (events, end, _) = try await reader.read(
                 after: position, limit: Self.roundLength, from: committed.tail)
             if !events.isEmpty {
                 try await reader.handOver(events)
@@ -86,7 +86,16 @@ struct EventStream {
         let sequence = reader.place(of: event.position)
         var json = JSONWriter(capacity: 1024)
         reader.write(event, sequence: sequence, to: &json)
-        text += "id: \(sequence)\nevent: \(EventType.prefix)\(event.type.rawValue)\ndata: \(json.string)\n\n"
+        text += "id: \(sequence)\nevent: \(EventType.prefix)\(event.type.rawValue)\ndata: "
+        // A content is as it was written: line breaks between its tokens would end the line here.
+        text += json.string.utf8.contains(where: isLineBreak) ? onOneLine(json.string) : json.string
+        text += "\n\n"
+    }
+
+    private func isLineBreak(_ byte: UInt8) -> Bool { byte == 10 || byte == 13 }
+
+    private func onOneLine(_ json: String) -> String {
+        String(decoding: json.utf8.map { isLineBreak($0) ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
     }
 
     private mutating func write(_ text: String, _ writer: inout any ResponseBodyWriter) async throws {

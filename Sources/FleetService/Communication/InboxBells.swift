@@ -34,13 +34,29 @@ package final class InboxBells: Sendable {
 
     /// Nobody waits any more: the service stops.
     func close() {
+        state.withLock { $0.isClosed = true }
+        wakeAll()
+    }
+
+    /// Has everybody look again: the log was read anew.
+    func wakeAll() {
         let sleepers = state.withLock { state in
-            state.isClosed = true
             defer { state.sleepers = [:] }
             return state.sleepers.values.flatMap(\.values)
         }
         for sleeper in sleepers { sleeper.resume() }
     }
+
+    /// Whether one more may wait for the fleet: each takes memory, and a look when something comes.
+    package func hasRoom(for fleet: Fleet.ID) -> Bool {
+        state.withLock { state in
+            state.sleepers[fleet]?.count ?? 0 < Self.sleepersOfFleetMax
+                && state.sleepers.count < Self.fleetsMax
+        }
+    }
+
+    private static let sleepersOfFleetMax = 100
+    private static let fleetsMax = 10_000
 
     package var isClosed: Bool { state.withLock { $0.isClosed } }
 

@@ -1,6 +1,8 @@
 import Crypto
 package import FleetDomain
 package import FleetStore
+import Foundation
+package import Logging
 import Synchronization
 
 /// Seals what the people of a fleet write, and opens it again while its data key exists.
@@ -15,7 +17,11 @@ package final class Vault: Sendable {
         case messageContent = "message_content"
     }
 
+    /// Named by the conflict of what is sealed under a key that is destroyed.
+    package static let erasure = "erasure"
+
     private let store: KeyStore
+    private let logger: Logger
     private let encryptionKey: KeyEncryptionKey
     private let state = Mutex(State())
 
@@ -28,8 +34,9 @@ package final class Vault: Sendable {
         func isDestroyed(_ id: KeyStore.KeyID) -> Bool { id.generation < first[id.fleet] ?? 0 }
     }
 
-    private init(_ store: KeyStore, _ encryptionKey: KeyEncryptionKey) {
+    private init(_ store: KeyStore, _ encryptionKey: KeyEncryptionKey, _ logger: Logger) {
         self.store = store
+        self.logger = logger
         self.encryptionKey = encryptionKey
     }
 
@@ -41,7 +48,7 @@ package final class Vault: Sendable {
     ///
     /// - Throws: `VaultError`, and nothing is written.
     package static func open(
-        _ store: KeyStore, key: KeyEncryptionKey, of log: Store
+        _ store: KeyStore, key: KeyEncryptionKey, of log: Store, logger: Logger
     ) async throws -> Vault {
         try await store.prepare()
         let known = try await log.setting(setting)
@@ -57,7 +64,7 @@ package final class Vault: Sendable {
             try await store.setLabels([identity: made, check: key.wrap(Array(check.utf8), as: check)])
             _ = try await log.setting(setting) { made }
         }
-        let vault = Vault(store, key)
+        let vault = Vault(store, key, logger)
         try await vault.destroy(before: log.keysSinceErasure())
         return vault
     }
@@ -96,18 +103,20 @@ package final class Vault: Sendable {
         guard let combined = box?.combined else {
             preconditionFailure("AES-GCM seals any message with a key of 32 bytes")
         }
-        return Sealed(generation: generation, event: event, box: Base64URL.encode(combined))
+        return Sealed(generation: generation, event: event, box: combined.base64EncodedString())
     }
 
-    /// nil when the data key was destroyed.
-    ///
-    /// - Throws: `.corrupt` when the key is there and does not open it.
+    /// nil when the data key was destroyed, or is not the one that it was sealed with: one thing that cannot be read must
+    /// not keep others from being read.
     package func open(_ sealed: Sealed, _ field: Field, of fleet: Fleet.ID) async throws(StoreError) -> String? {
         guard let key = try await found(KeyStore.KeyID(fleet: fleet, generation: sealed.generation)) else { return nil }
-        guard let combined = Base64URL.decode(Array(sealed.box.utf8)),
+        guard let combined = Data(base64Encoded: sealed.box),
             let box = try? AES.GCM.SealedBox(combined: combined),
             let plain = try? AES.GCM.open(box, using: key, authenticating: field.bound(to: sealed.event))
-        else { throw .corrupt("what is sealed for event \(sealed.event)") }
+        else {
+            logger.error("what is sealed cannot be opened", metadata: ["event_id": "\(sealed.event)"])
+            return nil
+        }
         return String(decoding: plain, as: UTF8.self)
     }
 
@@ -153,7 +162,7 @@ package final class Vault: Sendable {
                 KeyStore.WrappedKey(id: id, bytes: encryptionKey.wrap(bytes, as: id.name)))
             if let key = try await found(id) { return key }
         }
-        throw .unavailable("the data of fleet \(id.fleet) is being erased")
+        throw .conflict(constraint: Self.erasure)
     }
 }
 

@@ -36,7 +36,10 @@ package final class CommittedLog: Sendable {
 
     /// The log was read anew; what was remembered of it may be old.
     func restart(at position: Int64) {
-        defer { tail.restart() }
+        defer {
+            tail.restart()
+            inboxes.wakeAll()
+        }
         changeOfKeys.store(position, ordering: .releasing)
         changeOfMembers.store(position, ordering: .releasing)
         end.store(position, ordering: .releasing)

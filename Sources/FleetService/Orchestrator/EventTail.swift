@@ -7,10 +7,14 @@ import Synchronization
 package final class EventTail: Sendable {
     /// Enough for a follower that is a second behind a busy log; the rest it reads from the store.
     private static let capacity = 4096
+    /// Bytes of contents of messages besides.
+    private static let weightMax = 32 << 20
 
     fileprivate struct State {
         /// Without a gap, up to the end of the log.
         var events = Deque<Event>()
+        /// Of all of them.
+        var weight = 0
         var sleepers: [UInt64: CheckedContinuation<Void, Never>] = [:]
         var followers: [UInt64: String] = [:]
         var lastFollower: UInt64 = 0
@@ -27,12 +31,16 @@ package final class EventTail: Sendable {
         let sleepers = state.withLock { state in
             // Nobody follows, as a rule; who comes later begins with what the store has.
             guard !state.followers.isEmpty else {
-                state.events.removeAll()
+                state.forget()
                 return state.wakeAll()
             }
             state.events.append(contentsOf: events)
-            let surplus = state.events.count - Self.capacity
-            if surplus > 0 { state.events.removeFirst(surplus) }
+            for event in events { state.weight += event.weight }
+            while state.events.count > Self.capacity || state.weight > Self.weightMax,
+                let oldest = state.events.popFirst()
+            {
+                state.weight -= oldest.weight
+            }
             return state.wakeAll()
         }
         for sleeper in sleepers { sleeper.resume() }
@@ -41,7 +49,7 @@ package final class EventTail: Sendable {
     /// Forgets what it holds: the log was read anew.
     func restart() {
         let sleepers = state.withLock { state in
-            state.events.removeAll()
+            state.forget()
             return state.wakeAll()
         }
         for sleeper in sleepers { sleeper.resume() }
@@ -114,6 +122,11 @@ package final class EventTail: Sendable {
 }
 
 extension EventTail.State {
+    fileprivate mutating func forget() {
+        events.removeAll()
+        weight = 0
+    }
+
     fileprivate mutating func wakeAll() -> [CheckedContinuation<Void, Never>] {
         defer { sleepers.removeAll(keepingCapacity: true) }
         return Array(sleepers.values)

@@ -130,6 +130,8 @@ package final class FederationOrchestrator: Service {
             await writer.process(delivery.letters, crossings: crossings, flushCrossings: isLast)
             for inspection in delivery.inspections { inspection(writer.ledger) }
             if isLast { return }
+            // The rest of what expires at once follows in the next rounds.
+            if writer.hasExpiredDeliveries { mailbox.poke() }
         }
     }
 }

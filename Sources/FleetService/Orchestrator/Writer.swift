@@ -47,6 +47,7 @@ struct Writer {
         let entries = crossings.due(at: now, all: flushCrossings)
         record(entries)
         drain()
+        expireDeliveries()
         handOn()
         var records: [IdempotencyRecord] = []
         let answers = letters.map { letter in
@@ -138,6 +139,15 @@ struct Writer {
         var context = clockContext()
         _ = ledger.drainLeases(&context)
     }
+
+    /// A slice a round, so that commands go on however many expire at one instant.
+    private mutating func expireDeliveries() {
+        guard hasExpiredDeliveries else { return }
+        var context = clockContext()
+        ledger.expireDeliveries(&context)
+    }
+
+    var hasExpiredDeliveries: Bool { ledger.hasExpired(at: now) }
 
     /// Gives what has become free to those who wait for it.
     private mutating func handOn() {
@@ -248,7 +258,10 @@ struct Writer {
         if error.isOfWhatWasStored {
             await commitTimeOneByOne()
             for entry in entries { _ = await commitAlone { $0.record([entry]) } }
-            await commitDrainOneByOne()
+            await commitOneByOne(leaseSlice, while: \.ledger.hasIntents) { _ = $0.ledger.drainLeases(limit: 1, &$1) }
+            await commitOneByOne(leaseSlice, while: \.hasExpiredDeliveries) {
+                $0.ledger.expireDeliveries(limit: 1, &$1)
+            }
             await commitQueueOneByOne()
         } else {
             crossings.putBack(entries)
@@ -267,30 +280,20 @@ struct Writer {
 
     /// What time has made true, lease by lease; a lease that cannot be stored is set aside.
     private mutating func commitTimeOneByOne() async {
-        for _ in 0..<leaseSlice where isTimeDue {
-            let goesOn = await commitAlone { writer in
-                var context = writer.clockContext()
-                writer.ledger.advance(limit: 1, &context)
-            }
-            guard goesOn else { return }
-        }
-    }
-
-    private mutating func commitDrainOneByOne() async {
-        for _ in 0..<leaseSlice where ledger.hasIntents {
-            let goesOn = await commitAlone { writer in
-                var context = writer.clockContext()
-                _ = writer.ledger.drainLeases(limit: 1, &context)
-            }
-            guard goesOn else { return }
-        }
+        await commitOneByOne(leaseSlice, while: \.isTimeDue) { $0.ledger.advance(limit: 1, &$1) }
     }
 
     private mutating func commitQueueOneByOne() async {
-        for _ in 0..<QueueLimits.triesPerRound where ledger.hasStirred {
+        await commitOneByOne(QueueLimits.triesPerRound, while: \.ledger.hasStirred) { $0.ledger.handOn(limit: 1, &$1) }
+    }
+
+    private mutating func commitOneByOne(
+        _ limit: Int, while isDue: (Writer) -> Bool, _ change: (inout Writer, inout Context) -> Void
+    ) async {
+        for _ in 0..<limit where isDue(self) {
             let goesOn = await commitAlone { writer in
                 var context = writer.clockContext()
-                writer.ledger.handOn(limit: 1, &context)
+                change(&writer, &context)
             }
             guard goesOn else { return }
         }
