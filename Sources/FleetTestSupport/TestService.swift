@@ -154,7 +154,7 @@ package struct TestService: Sendable {
             request.body = .bytes(ByteBuffer(string: body))
         }
         for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         let bytes = Array(try await response.bytesOrFirst.readableBytesView)
         let fields = response.headers.reduce(into: [String: String]()) { $0[$1.name.lowercased()] = $1.value }
         return Reply(status: Int(response.status.code), headers: fields, bytes: bytes)

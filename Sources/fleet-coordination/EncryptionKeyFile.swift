@@ -6,11 +6,16 @@ enum EncryptionKeyFile {
     static func path(in directory: String) -> String { directory + "/encryption-key" }
 
     /// Reads the key, or makes it on a first start.
-    static func establish(in directory: String) throws -> (key: KeyEncryptionKey, isNew: Bool) {
+    ///
+    /// - Throws: `VaultError.wrongKey` when there are data keys, and it is not here.
+    static func establish(
+        in directory: String, isFirst: Bool
+    ) throws -> (key: KeyEncryptionKey, isNew: Bool) {
         let path = path(in: directory)
         if FileManager.default.fileExists(atPath: path) {
             return (try Settings.encryptionKey(inFile: path, named: path), false)
         }
+        guard isFirst else { throw VaultError.wrongKey }
         let key = KeyEncryptionKey.make()
         try Secret.write(key.text, to: path)
         return (key, true)

@@ -24,7 +24,7 @@ struct Service {
         if settings.logLevel <= .debug { store = Store(database: LoggedDatabase(store.database, logger: logger)) }
         try await store.migrate(now: Environment.system.now())
         let keys = try await KeyStore.open(settings)
-        let vault = try await Vault.open(keys, key: try encryptionKey(), of: store, logger: logger)
+        let vault = try await Vault.open(keys, key: try await encryptionKey(of: keys), of: store, logger: logger)
         let metrics = MetricsRegistry()
         let orchestrator = FederationOrchestrator(
             store: store, environment: .system, observer: .recording(in: metrics), logger: logger)
@@ -48,9 +48,10 @@ struct Service {
         logger.info("stopped")
     }
 
-    private func encryptionKey() throws -> KeyEncryptionKey {
+    private func encryptionKey(of keys: KeyStore) async throws -> KeyEncryptionKey {
         if let key = settings.encryptionKey { return key }
-        let (key, isNew) = try EncryptionKeyFile.establish(in: settings.dataDirectory)
+        let isFirst = try await Vault.isEmpty(keys)
+        let (key, isNew) = try EncryptionKeyFile.establish(in: settings.dataDirectory, isFirst: isFirst)
         if isNew {
             logger.info(
                 "an encryption key was made; keep a copy of it apart from the data",

@@ -5,7 +5,7 @@ import Testing
 /// The invariants of the ledger under random histories. Each test names the seed that failed; `FLEET_SEED` repeats it.
 @Suite("Any history of commands")
 struct LedgerPropertyTests {
-    static let seeds: UInt64 = 200
+    static let seeds: UInt64 = 150
     static let commands = 200
     /// What is expected of many histories together is not expected of one.
     static let isOneSeed = Generator.seeds(seeds).count == 1

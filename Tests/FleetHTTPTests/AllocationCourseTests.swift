@@ -5,7 +5,7 @@ import FleetTestSupport
 import Testing
 
 /// What an allocation meets between its request and its end.
-@Suite("In the course of an allocation", .timeLimit(.minutes(1)))
+@Suite("In the course of an allocation", .timeLimit(.minutes(2)))
 struct AllocationCourseTests {
     @Test("Invariant 5: what is not back is not granted, by name or by quantity")
     func late() async throws {

@@ -5,7 +5,7 @@ import FleetTestSupport
 import Testing
 
 /// A quantity of a type, of whoever can give it.
-@Suite("An allocation", .timeLimit(.minutes(1)))
+@Suite("An allocation", .timeLimit(.minutes(2)))
 struct AllocationTests {
     @Test("is granted of the best candidates, its leases together, and read, listed and cancelled as one")
     func life() async throws {

@@ -5,7 +5,7 @@ import HTTPTypes
 import Testing
 
 /// What the contract promises of every endpoint that takes a body.
-@Suite("Every body", .timeLimit(.minutes(1)))
+@Suite("Every body", .timeLimit(.minutes(2)))
 struct ApiBodyTests {
     private static let endpoints = Router.endpoints.filter { $0.body != nil }
 

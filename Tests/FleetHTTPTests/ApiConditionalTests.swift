@@ -6,7 +6,7 @@ import HTTPTypes
 import Testing
 
 /// Entity tags: `If-None-Match` on reads, `If-Match` on writes.
-@Suite("An entity tag", .timeLimit(.minutes(1)))
+@Suite("An entity tag", .timeLimit(.minutes(2)))
 struct ApiConditionalTests {
     /// The routes that read one object.
     private static let reads = Router.endpoints.filter { endpoint in

@@ -6,7 +6,7 @@ import Testing
 @testable import FleetHTTP
 
 /// What the contract promises of every endpoint, asked of every row of the router.
-@Suite("Every endpoint", .timeLimit(.minutes(1)))
+@Suite("Every endpoint", .timeLimit(.minutes(2)))
 struct ApiConventionTests {
     @Test("asks for a credential, and says how to give one, unless it is public")
     func credential() async throws {

@@ -6,7 +6,7 @@ import HTTPTypes
 import Testing
 
 /// `dry_run=true` on every write.
-@Suite("A dry run", .timeLimit(.minutes(1)))
+@Suite("A dry run", .timeLimit(.minutes(2)))
 struct ApiDryRunTests {
     private static let writes = Router.endpoints.filter(\.isWrite)
 

@@ -5,7 +5,7 @@ import FleetTestSupport
 import Testing
 
 /// Which event tells of each write.
-@Suite("Every write", .timeLimit(.minutes(1)))
+@Suite("Every write", .timeLimit(.minutes(2)))
 struct ApiEventTests {
     /// By route, what its example on the stage records, in order.
     private static let types: [String: [String]] = [

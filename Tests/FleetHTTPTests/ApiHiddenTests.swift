@@ -6,7 +6,7 @@ import HTTPTypes
 import Testing
 
 /// What a caller may not see is answered exactly as what does not exist.
-@Suite("What is hidden", .timeLimit(.minutes(1)))
+@Suite("What is hidden", .timeLimit(.minutes(2)))
 struct ApiHiddenTests {
     private static let callers: [ApiRoleTable.Caller] = [
         .coordinator, .fleetOperator, .coordinatingOperator, .viewer, .service,

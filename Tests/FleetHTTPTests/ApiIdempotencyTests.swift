@@ -6,7 +6,7 @@ import HTTPTypes
 import Testing
 
 /// `Idempotency-Key` on every write: however often a request arrives, it has one effect.
-@Suite("An idempotency key", .timeLimit(.minutes(1)))
+@Suite("An idempotency key", .timeLimit(.minutes(2)))
 struct ApiIdempotencyTests {
     private static let key = "one-key-for-a-test"
     private static let draft = #"{"name":"Federation","description":""}"#

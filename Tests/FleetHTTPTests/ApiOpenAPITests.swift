@@ -6,7 +6,7 @@ import Testing
 @testable import FleetHTTP
 
 /// The document of the API against the router, and against what is really answered.
-@Suite("The OpenAPI document", .timeLimit(.minutes(1)))
+@Suite("The OpenAPI document", .timeLimit(.minutes(2)))
 struct ApiOpenAPITests {
     private static let document = ApiDocument(json: OpenAPI.document)
 

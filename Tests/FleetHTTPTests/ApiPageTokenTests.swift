@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// What a page token is good for, and for whom.
-@Suite("A page token", .timeLimit(.minutes(1)))
+@Suite("A page token", .timeLimit(.minutes(2)))
 struct ApiPageTokenTests {
     private static let query = "/resource-sharing?page_size=1&fleet_id=owner"
 

@@ -6,7 +6,7 @@ import HTTPTypes
 import Testing
 
 /// Paging, the same for every list.
-@Suite("Every list", .timeLimit(.minutes(1)))
+@Suite("Every list", .timeLimit(.minutes(2)))
 struct ApiPagingTests {
     private struct List {
         let path: String

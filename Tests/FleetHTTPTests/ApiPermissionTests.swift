@@ -8,7 +8,7 @@ import Testing
 
 /// Every route, called by every role, on what belongs to itself and to others. Writes are dry runs, whose permission
 /// checks are those of the real thing, so that one world serves all of them.
-@Suite("Every route and role", .timeLimit(.minutes(1)))
+@Suite("Every route and role", .timeLimit(.minutes(2)))
 struct ApiPermissionTests {
     @Test("is answered as the table of roles says", arguments: ApiRoleTable.Caller.allCases, [true, false])
     func table(caller: ApiRoleTable.Caller, isOpen: Bool) async throws {

@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// Reading one's writes: `Event-Position`, `min_position`, and `after` of the events.
-@Suite("A position of the log", .timeLimit(.minutes(1)))
+@Suite("A position of the log", .timeLimit(.minutes(2)))
 struct ApiPositionTests {
     @Test("that was answered is waited for by a read, and is there")
     func readYourWrites() async throws {

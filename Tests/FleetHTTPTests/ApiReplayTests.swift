@@ -8,7 +8,7 @@ import SQLiteBackend
 import Testing
 
 /// What a replayed request answers when the world has gone on since.
-@Suite("A replayed answer", .timeLimit(.minutes(1)))
+@Suite("A replayed answer", .timeLimit(.minutes(2)))
 struct ApiReplayTests {
     private static let key = ["Idempotency-Key": "one-key-for-a-test"]
 

@@ -6,7 +6,7 @@ import Testing
 
 /// A walk through the API in which each answer is held against the document: what the examples of the single routes
 /// do not show, such as lists that are full, what is cut for others, what goes on, and refusals with their reasons.
-@Suite("On a walk through the API every answer is as documented", .timeLimit(.minutes(1)))
+@Suite("On a walk through the API every answer is as documented", .timeLimit(.minutes(2)))
 struct ApiWalkTests {
     /// Sends, checks the status, and holds the answer against the document.
     private struct Walker {

@@ -5,7 +5,7 @@ import FleetTestSupport
 import Testing
 
 /// Pooled units are promised as a class: which of them a lease gets is decided shortly before it begins.
-@Suite("Late binding", .timeLimit(.minutes(1)))
+@Suite("Late binding", .timeLimit(.minutes(2)))
 struct BindingTests {
     private static let policy = #"{"bind_lead_seconds":600}"#
 

@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// `permissions/check` against the table of roles, written down a second time in `ApiRoleTable`.
-@Suite("Whether one may, asked beforehand", .timeLimit(.minutes(1)))
+@Suite("Whether one may, asked beforehand", .timeLimit(.minutes(2)))
 struct CallerPermissionTests {
     /// What a caller who acts for `own` may do in its federation, without and with a fleet named.
     private static let expected:

@@ -6,7 +6,7 @@ import Testing
 @testable import FleetHTTP
 
 /// Deadlines, order and the end of connections.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(2)))
 struct EdgeConnectionTests {
     /// Long enough for a busy machine to send a first request in.
     private static let short = Duration.milliseconds(800)

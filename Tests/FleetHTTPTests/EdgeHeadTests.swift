@@ -5,7 +5,7 @@ import Testing
 @testable import FleetHTTP
 
 /// What is refused before a handler sees the request.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(2)))
 struct EdgeHeadTests {
     @Test(
         "A head that breaks a rule is answered with a problem and the end of the connection",

@@ -4,7 +4,7 @@ import Testing
 @testable import FleetHTTP
 
 /// Request ids and the access log.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(2)))
 struct EdgeIdentityTests {
     @Test(
         "Accepted ids are echoed, others replaced",

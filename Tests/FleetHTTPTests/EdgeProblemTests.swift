@@ -6,7 +6,7 @@ import Testing
 @testable import FleetDomain
 @testable import FleetHTTP
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(2)))
 struct EdgeProblemTests {
     private func text(_ error: FleetError, path: String? = "/a%20b") -> String {
         String(decoding: Problem(error, path: path, requestID: "r-1").bytes, as: UTF8.self)

@@ -5,7 +5,7 @@ import Testing
 @testable import FleetHTTP
 
 /// What routes read of a request.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(2)))
 struct EdgeRequestTests {
     private static let json = "Content-Type: application/json"
 

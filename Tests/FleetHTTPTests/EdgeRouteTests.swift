@@ -5,7 +5,7 @@ import Testing
 
 @testable import FleetHTTP
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(2)))
 struct EdgeRouteTests {
     private let table = RouteTable([
         RoutePattern(.get, "/v1/fleets"), RoutePattern(.post, "/v1/fleets"),

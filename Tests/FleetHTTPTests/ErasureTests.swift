@@ -7,7 +7,7 @@ import FleetTestSupport
 import SQLiteBackend
 import Testing
 
-@Suite("What a fleet's people write", .timeLimit(.minutes(1)))
+@Suite("What a fleet's people write", .timeLimit(.minutes(2)))
 struct ErasureTests {
     private static let contact = #"{"name":"Nora Quist","email":"nora@north.example"}"#
     private static let fleet = #"{"fleet_id":"north","name":"North","organization":"N","contact":\#(contact)}"#
@@ -114,6 +114,28 @@ struct ErasureTests {
 
             let since = try await service.ok("PATCH", "/fleets/north", #"{"contact":{"name":"New"}}"#, key: key)
             #expect(since["contact"] == ["name": .string("New")])
+        }
+        await keys.database.close()
+    }
+
+    @Test("Invariant 8: of a dry run no data key is kept, and it is answered like the real thing")
+    func dryRun() async throws {
+        let keys = KeyStore(database: try await SQLiteDatabase.openInMemory())
+        try await TestService.run(keys: keys) { service in
+            let trial = try await service.ok("POST", "/fleets?dry_run=true", Self.fleet)
+            #expect(trial["contact"]?.objectValue?.text("email") == "nora@north.example")
+            #expect(try await keys.allKeys().isEmpty)
+            try await service.ok("POST", "/fleets", Self.fleet)
+            let patch = #"{"contact":{"name":"Other"}}"#
+            let tried = try await service.ok("PATCH", "/fleets/north?dry_run=true", patch)
+            let done = try await service.ok("PATCH", "/fleets/north", patch)
+            #expect(tried["contact"] == done["contact"] && done["contact"]?.objectValue?.text("name") == "Other")
+            // Again, after an erasure, it is refused for what it is.
+            try await service.ok("POST", "/fleets/north/erase")
+            try await service.refused(409, "fleet_exists", "POST", "/fleets", Self.fleet)
+            await service.advance(by: 61)
+            let reads = try await service.audit("outcome=privileged").filter { $0.text("action") == "fleet:read" }
+            #expect(Set(reads.map { $0.text("protected_fleet_id") }) == ["north"], "an administrator read the contact")
         }
         await keys.database.close()
     }

@@ -9,7 +9,7 @@ import Synchronization
 import Testing
 
 /// The log as Server-Sent Events.
-@Suite("The stream of events", .timeLimit(.minutes(1)))
+@Suite("The stream of events", .timeLimit(.minutes(2)))
 struct EventStreamTests {
     @Test("tells what happens as it happens, as the list of events tells it")
     func live() async throws {

@@ -6,7 +6,7 @@ import FleetTestSupport
 import Testing
 
 /// How messages reach whom they are for.
-@Suite("An inbox", .timeLimit(.minutes(1)))
+@Suite("An inbox", .timeLimit(.minutes(2)))
 struct InboxTests {
     @Test("waits for what comes, and returns as soon as it has come")
     func longPoll() async throws {

@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// What isolation means, one request at a time: hidden is answered byte for byte as absent.
-@Suite("Hidden and absent", .timeLimit(.minutes(1)))
+@Suite("Hidden and absent", .timeLimit(.minutes(2)))
 struct IsolationExampleTests {
     /// A federation with two `low` members, a `high` and a `sealed` one, and a fleet that is in none of it.
     private struct World {

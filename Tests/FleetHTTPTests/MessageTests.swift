@@ -57,7 +57,7 @@ struct MessageStage {
     }
 }
 
-@Suite("A message", .timeLimit(.minutes(1)))
+@Suite("A message", .timeLimit(.minutes(2)))
 struct MessageTests {
     @Test("is accepted, delivered by the inbox and acknowledged, and both sides see each step")
     func course() async throws {
@@ -85,6 +85,10 @@ struct MessageTests {
                 "POST", "/messages/\(id)/acknowledge", key: .some(stage.key("blue")))
             #expect(answered.text("status") == "acknowledged" && !answered.text("acknowledged_at").isEmpty)
             #expect(try await stage.inbox("blue").rows("messages").isEmpty)
+            let stale = try await service.send(
+                "POST", "/messages/\(id)/acknowledge", key: .some(stage.key("blue")), headers: ["If-Match": "\"stale\""]
+            )
+            #expect(stale.status == 412)
             let again = try await service.ok("POST", "/messages/\(id)/acknowledge", key: .some(stage.key("blue")))
             #expect(again.text("status") == "acknowledged")
             try await service.refused(

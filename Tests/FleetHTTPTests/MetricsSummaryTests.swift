@@ -5,7 +5,7 @@ import FleetTestSupport
 import Testing
 
 /// How well a federation coordinates, checked by hand.
-@Suite("A summary of metrics", .timeLimit(.minutes(1)))
+@Suite("A summary of metrics", .timeLimit(.minutes(2)))
 struct MetricsSummaryTests {
     @Test("says what one lease of two units for an hour comes to in a day")
     func byHand() async throws {

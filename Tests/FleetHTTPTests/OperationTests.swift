@@ -7,7 +7,7 @@ import SQLiteBackend
 import Testing
 
 /// What probes and scrapers are told.
-@Suite("Operation", .timeLimit(.minutes(1)))
+@Suite("Operation", .timeLimit(.minutes(2)))
 struct OperationTests {
     @Test("Health names each dependency to who is known, and only its status to others")
     func healthy() async throws {

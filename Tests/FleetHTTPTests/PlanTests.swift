@@ -5,7 +5,7 @@ import FleetTestSupport
 import Testing
 
 /// What-if plans over HTTP; the arithmetic has tests of its own.
-@Suite("A plan", .timeLimit(.minutes(1)))
+@Suite("A plan", .timeLimit(.minutes(2)))
 struct PlanTests {
     @Test("divides as in Keshav 1997, p. 215: of 10, the demands 2, 2.6, 4 and 5 get 2, 2.6, 2.7 and 2.7")
     func maxMin() async throws {

@@ -5,7 +5,7 @@ import FleetTestSupport
 import Testing
 
 /// A stronger request takes away what a weaker one borrowed beyond its nominal, where the policy lets it.
-@Suite("Preemption", .timeLimit(.minutes(1)))
+@Suite("Preemption", .timeLimit(.minutes(2)))
 struct PreemptionTests {
     private static let policy = #"{"preemption":true,"minimum_tenure_seconds":600}"#
 

@@ -6,7 +6,7 @@ import SQLiteBackend
 import Testing
 
 /// Signs of life.
-@Suite("A fleet's presence", .timeLimit(.minutes(1)))
+@Suite("A fleet's presence", .timeLimit(.minutes(2)))
 struct PresenceTests {
     private static func beat(_ stage: MessageStage, _ fleet: String, _ interval: Int = 30) async throws {
         try await stage.service.ok(

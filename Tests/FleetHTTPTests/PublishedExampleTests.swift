@@ -5,7 +5,7 @@ import FleetTestSupport
 import Testing
 
 /// Worked examples of other systems, with their numbers. Those of dividing capacity stand with the plans.
-@Suite("Published examples", .timeLimit(.minutes(1)))
+@Suite("Published examples", .timeLimit(.minutes(2)))
 struct PublishedExampleTests {
     @Test(
         "Quota lending (Kueue, cluster queue documentation): of 9 and 12, the first may use 21, or 10 within a limit of 1",

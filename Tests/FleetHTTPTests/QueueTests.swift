@@ -5,7 +5,7 @@ import FleetTestSupport
 import Testing
 
 /// What cannot be given at once waits, if it may, and is handed on in an order that can be explained.
-@Suite("The queue", .timeLimit(.minutes(1)))
+@Suite("The queue", .timeLimit(.minutes(2)))
 struct QueueTests {
     @Test("An allocation that may wait is queued with its place, and granted when something becomes free")
     func life() async throws {

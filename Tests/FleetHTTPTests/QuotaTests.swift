@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// Limits that a federation sets to what its members lend and borrow.
-@Suite("A quota", .timeLimit(.minutes(1)))
+@Suite("A quota", .timeLimit(.minutes(2)))
 struct QuotaTests {
     @Test("is set, read, listed, replaced and removed by who coordinates the federation")
     func life() async throws {

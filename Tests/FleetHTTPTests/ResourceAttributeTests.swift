@@ -3,7 +3,7 @@ import FleetJSON
 import FleetTestSupport
 import Testing
 
-@Suite("Attributes of a resource", .timeLimit(.minutes(1)))
+@Suite("Attributes of a resource", .timeLimit(.minutes(2)))
 struct ResourceAttributeTests {
     @Test("are merged by a patch, and may not become too many")
     func merged() async throws {

@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// A unit that is offered in two federations has one calendar, and neither federation learns of the other.
-@Suite("A unit that is lent in another federation", .timeLimit(.minutes(1)))
+@Suite("A unit that is lent in another federation", .timeLimit(.minutes(2)))
 struct SharingAcrossTests {
     private static func run(
         level: String, _ story: @Sendable (TestService, (here: String, there: String)) async throws -> Void

@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// What is promised is promised once, and who is refused is told what would work.
-@Suite("A request for what is taken", .timeLimit(.minutes(1)))
+@Suite("A request for what is taken", .timeLimit(.minutes(2)))
 struct SharingConflictTests {
     @Test("is refused with the reason, what would lift it, and the nearest windows")
     func explained() async throws {

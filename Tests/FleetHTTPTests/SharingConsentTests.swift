@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// A lease needs the consent of both fleets, each given by who acts for it.
-@Suite("The consent to a lease", .timeLimit(.minutes(1)))
+@Suite("The consent to a lease", .timeLimit(.minutes(2)))
 struct SharingConsentTests {
     @Test("of the lender is waited for, and the window is held meanwhile")
     func lendersConsent() async throws {

@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// What ends many leases says at once that it will, and ends them slice by slice.
-@Suite("Ending what has many leases", .timeLimit(.minutes(1)))
+@Suite("Ending what has many leases", .timeLimit(.minutes(2)))
 struct SharingEndingTests {
     /// More than one batch ends.
     private static let many = leaseSlice + 40

@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// What time alone does to a lease, and what only a call does.
-@Suite("Handing a resource over", .timeLimit(.minutes(1)))
+@Suite("Handing a resource over", .timeLimit(.minutes(2)))
 struct SharingHandoverTests {
     @Test("of what is late leaves its buffer free, and can still be taken back")
     func lateWithBuffer() async throws {

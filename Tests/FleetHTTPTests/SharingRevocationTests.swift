@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// A right is not possession: what is in use is taken back in two steps, and the resource has the last word.
-@Suite("Taking a resource back", .timeLimit(.minutes(1)))
+@Suite("Taking a resource back", .timeLimit(.minutes(2)))
 struct SharingRevocationTests {
     @Test("is done when the borrower acknowledges it")
     func acknowledged() async throws {

@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// The owner's standing approvals.
-@Suite("A sharing rule", .timeLimit(.minutes(1)))
+@Suite("A sharing rule", .timeLimit(.minutes(2)))
 struct SharingRuleTests {
     @Test("approves by itself what fits it, and leaves the rest to the owner", arguments: ["medium", "high"])
     func limits(level: String) async throws {

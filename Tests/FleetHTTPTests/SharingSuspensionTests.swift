@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// Who is suspended gets and gives nothing new; what runs goes on, or is recalled, as the policy says.
-@Suite("While it is suspended", .timeLimit(.minutes(1)))
+@Suite("While it is suspended", .timeLimit(.minutes(2)))
 struct SharingSuspensionTests {
     @Test("a member neither lends nor borrows anew, and what it has runs on", arguments: ["owner", "borrower"])
     func member(fleet: String) async throws {

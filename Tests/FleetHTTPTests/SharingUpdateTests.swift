@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// What `PUT` changes of a lease, and how `DELETE` ends it.
-@Suite("Changing a lease", .timeLimit(.minutes(1)))
+@Suite("Changing a lease", .timeLimit(.minutes(2)))
 struct SharingUpdateTests {
     @Test("makes it longer as far as the unit is free, and a refusal leaves it as it was")
     func longer() async throws {

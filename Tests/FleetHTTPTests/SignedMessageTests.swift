@@ -8,7 +8,7 @@ import Foundation
 import Testing
 
 /// Messages that their sources sign (RFC 9421).
-@Suite("A signed message", .timeLimit(.minutes(1)))
+@Suite("A signed message", .timeLimit(.minutes(2)))
 struct SignedMessageTests {
     /// One who signs as red.
     private struct Signer {

@@ -45,6 +45,24 @@ struct StopTests {
         withExtendedLifetime(connections) {}
     }
 
+    @Test("Who waits for an inbox does not hold it, and is answered")
+    func longPoll() async throws {
+        let service = try await ServiceProcess.start(in: ScratchDirectory())
+        let fleet = #"{"fleet_id":"north","name":"North","organization":"o"}"#
+        #expect(try await service.send("POST", "/fleets", fleet).status == 201)
+        let connection = try RawConnection(port: service.port)
+        try connection.send(
+            "GET \(ServiceProcess.base)/fleets/north/inbox?wait_seconds=25 HTTP/1.1\r\nHost: localhost\r\n"
+                + "X-API-Key: \(service.adminKey)\r\n\r\n")
+        // The request is with its handler once a later one was answered.
+        #expect(try await service.send("GET", "/whoami").status == 200)
+        let start = ContinuousClock.now
+        service.child.send(SIGTERM)
+        #expect(try await service.child.exit(within: Self.bound) == .exited(0))
+        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(connection.receiveToEnd().hasPrefix("HTTP/1.1 200 "))
+    }
+
     @Test("Under load every request is answered or refused, and a restart finds what was answered")
     func underLoad() async throws {
         let directory = try ScratchDirectory()

@@ -63,7 +63,7 @@ extension View {
     package func seesContent(ofMessageFrom source: Fleet.ID) -> Bool { speaks(for: source) }
 
     private func speaks(for fleet: Fleet.ID) -> Bool {
-        reader.isAdmin || reader.fleets.contains(fleet) && reader.holds(.communicationRead, for: fleet)
+        reader.isAdmin || reader.fleets.contains(fleet) && reader.holdsForItsFleets(.communicationRead)
     }
 
     // MARK: How it looks

@@ -221,7 +221,7 @@ extension Ledger {
 
 extension FleetError {
     package static func expired(_ delivery: Delivery) -> FleetError {
-        FleetError(.messageExpired, "The message expired at \(delivery.expiresAt).")
+        FleetError(.messageExpired, "The message expired at \(delivery.resolvedAt ?? delivery.expiresAt).")
     }
 }
 

@@ -40,7 +40,7 @@ enum FleetRoutes {
             Write(
                 operation: "fleet.register", kind: .fleet,
                 decide: { (ledger, context) throws(FleetError) in try ledger.register(asked, &context) },
-                answer: { _ in .created("/fleets/\(id)") }, opened: opened(call)),
+                answer: { _ in .created("/fleets/\(id)") }, opened: { [text = body["contact"]?.text] _ in text }),
             body: try await call.fingerprint(body, sealing: "contact", of: id, generation: generation))
     }
 
@@ -81,8 +81,11 @@ enum FleetRoutes {
         let body = try await call.body()
         var patch = FleetPatch(name: body.optionalText("name"), organization: body.optionalText("organization"))
         var asked = body
+        var opened = opened(call)
         if let contact = body["contact"], let fleet = try await ownFleet(id, call) {
-            patch.contact = try await change(of: fleet, with: contact, call)
+            let (change, text) = try await change(of: fleet, with: contact, call)
+            patch.contact = change
+            opened = { _ in text }
             asked = try await call.fingerprint(body, sealing: "contact", of: id, generation: fleet.keyGeneration)
         }
         let decided = patch
@@ -90,7 +93,7 @@ enum FleetRoutes {
             Write(
                 operation: "fleet.update", kind: .fleet, target: target(id, call),
                 decide: { (ledger, context) throws(FleetError) in try ledger.patch(id, decided, &context) },
-                answer: { _ in .ok }, opened: opened(call)), body: asked)
+                answer: { _ in .ok }, opened: opened), body: asked)
     }
 
     /// The fleet, if the caller manages it; who does not is refused by the decision.
@@ -99,13 +102,15 @@ enum FleetRoutes {
         return try await stored { () throws(StoreError) in try await call.api.store.fleet(id) }
     }
 
-    /// The contact after a merge patch (RFC 7396).
-    private static func change(of fleet: Fleet, with patch: JSON, _ call: Call) async throws -> ContactChange {
-        guard let patch = patch.objectValue else { return ContactChange(before: fleet.contact, after: nil) }
+    /// The contact after a merge patch (RFC 7396), and as text.
+    private static func change(
+        of fleet: Fleet, with patch: JSON, _ call: Call
+    ) async throws -> (change: ContactChange, text: String?) {
+        guard let patch = patch.objectValue else { return (ContactChange(before: fleet.contact, after: nil), nil) }
         let before = try await call.contact(of: fleet).flatMap { try? JSON.parse($0).objectValue } ?? JSONObject()
-        let sealed = try await call.seal(
-            JSON.object(before.merged(with: patch)).text, .contact, of: fleet.id, generation: fleet.keyGeneration)
-        return ContactChange(before: fleet.contact, after: sealed)
+        let text = JSON.object(before.merged(with: patch)).text
+        let sealed = try await call.seal(text, .contact, of: fleet.id, generation: fleet.keyGeneration)
+        return (ContactChange(before: fleet.contact, after: sealed), text)
     }
 
     static let signingKey = Schema.object([

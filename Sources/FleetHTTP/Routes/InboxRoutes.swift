@@ -4,6 +4,7 @@ import FleetService
 import FleetStore
 import HTTPTypes
 import Hummingbird
+import ServiceLifecycle
 
 /// What waits for a fleet, and the log of what passed.
 enum InboxRoutes {
@@ -21,13 +22,18 @@ enum InboxRoutes {
             wait: .seconds(call.query["wait_seconds"].flatMap { Int($0) } ?? 0), delivers: call.request.method != .head)
         // Read before anything is handed over: what does not fit is not delivered.
         var contents: [Int64: MessageContent] = [:]
-        let inbox = try await call.api.router.inbox(reading, after: after ?? 0) { found in
-            let read = try await call.contents(of: found, areHandedOver: reading.delivers)
-            contents = read.contents
-            return read.count
-        } check: {
-            let current = try await call.api.authenticator.principal(for: call.request.headers)
-            guard current == call.principal else { throw FleetError.denied(.communicationRead) }
+        // Who waits does not hold up the stop.
+        let inbox = try await withGracefulShutdownHandler {
+            try await call.api.router.inbox(reading, after: after ?? 0) { found in
+                let read = try await call.contents(of: found, areHandedOver: reading.delivers)
+                contents = read.contents
+                return read.count
+            } check: {
+                let current = try await call.api.authenticator.principal(for: call.request.headers)
+                guard current == call.principal else { throw FleetError.denied(.communicationRead) }
+            }
+        } onGracefulShutdown: {
+            call.api.orchestrator.committed.inboxes.close()
         }
         let now = call.api.environment.now()
         var writer = JSONWriter(capacity: 1024 * (inbox.deliveries.count + 1))

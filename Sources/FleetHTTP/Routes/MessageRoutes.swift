@@ -56,6 +56,8 @@ enum MessageRoutes {
         let digest = try await call.digest(of: content, of: source, generation: fleet.keyGeneration)
         var asked = body
         asked["message_content"] = .string(digest)
+        // An id is the same in either case.
+        asked["message_id"] = id.map { .string($0.description) }
         // Looked at before the claims are: of two at once, the second then finds the first among those.
         let isKnown = try await isKnown(id, from: source, call)
         return try await call.perform(write, body: asked) {
@@ -202,12 +204,17 @@ enum MessageRoutes {
             let reason = body.optionalText("reason")
             do {
                 return try await call.perform(
-                    Write(operation: "message.\(outcome.rawValue)", kind: .delivery) {
-                        (ledger, context) throws(FleetError) in
-                        try ledger.resolve(delivery.id, as: outcome, reason: reason, &context)
-                    } answer: { _ in
-                        .ok
-                    }, body: body)
+                    Write(
+                        operation: "message.\(outcome.rawValue)", kind: .delivery,
+                        target: { (ledger) throws(FleetError) in
+                            guard let current = ledger.deliveries[delivery.id] else {
+                                throw FleetError.notFound(.messageNotFound)
+                            }
+                            return .delivery(current)
+                        },
+                        decide: { (ledger, context) throws(FleetError) in
+                            try ledger.resolve(delivery.id, as: outcome, reason: reason, &context)
+                        }, answer: { _ in .ok }), body: body)
             } catch let error as FleetError where error.code == .messageNotFound {
                 // One that has ended is no longer with the writer.
                 let ended = try await self.delivery(to: delivery.target, call)

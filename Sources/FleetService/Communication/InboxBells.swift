@@ -33,7 +33,7 @@ package final class InboxBells: Sendable {
     }
 
     /// Nobody waits any more: the service stops.
-    func close() {
+    package func close() {
         state.withLock { $0.isClosed = true }
         wakeAll()
     }

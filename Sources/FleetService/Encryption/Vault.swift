@@ -69,6 +69,12 @@ package final class Vault: Sendable {
         return vault
     }
 
+    /// Whether no vault was opened on the store yet.
+    package static func isEmpty(_ store: KeyStore) async throws -> Bool {
+        try await store.prepare()
+        return try await store.label(identity) == nil
+    }
+
     /// Wraps every data key by another key.
     ///
     /// - Returns: how many.

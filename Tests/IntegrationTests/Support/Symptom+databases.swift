@@ -45,6 +45,13 @@ extension Symptom {
             return ["ENCRYPTION_KEY_FILE": try directory.write(key, to: "another-key")]
         },
         restarted(
+            "an encryption key that is gone",
+            "ENCRYPTION_KEY_FILE: the data keys are wrapped by another key; name the file that holds that one."
+        ) { directory in
+            try FileManager.default.removeItem(atPath: directory.data + "/encryption-key")
+            return [:]
+        },
+        restarted(
             "data keys that are gone",
             "DATA_DIR: keys.db is missing; restore it from its copy: "
                 + "without it nobody can read what is sealed in the log."
