@@ -4,7 +4,7 @@
 SERVICE := .build/release/fleet-coordination
 # promtool and the OpenAPI validator, where scripts/install-dependencies had to fetch them.
 WITH_TEST_TOOLS := PATH="$(CURDIR)/.build/test-venv/bin:$$PATH"
-RECKONING := FleetDomainTests|SimulationTests
+RECKONING := FleetDomainTests|SimulationTests|IntegrationTests
 LATENESS := EdgeConnectionTests|EventStreamTests
 
 .DEFAULT_GOAL := help
@@ -41,7 +41,8 @@ test: ## Check layout and rules, then run every test but the slow ones
 	@scripts/install-dependencies test
 	@scripts/lint
 	swift build --build-tests
-	@# What reckons for long, what talks to a service, and what measures lateness hold each other up, so one after the other.
+	@# What reckons for long goes with what waits for other programs; what talks to a service in this process and what measures
+	@# lateness hold each other up, so one after the other.
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(RECKONING)'
 	$(WITH_TEST_TOOLS) swift test --skip-build --skip '$(RECKONING)|$(LATENESS)'
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(LATENESS)'

@@ -15,7 +15,7 @@ extension StoreError {
     ///   - message: `sqlite3_errmsg`, which must be read before the statement is reset.
     ///   - errno: `sqlite3_system_errno`.
     static func sqlite(code: Int32, message: String, errno: Int32, statement: StaticString) -> StoreError {
-        let text = "\(statement): \(message) (\(code))"
+        let text = "\(statement): \(message) (\(code)\(errno == 0 ? "" : ", errno \(errno)"))"
         switch ResultCode.primary(code) {
         case SQLITE_CONSTRAINT: return .conflict(constraint: constraint(code: code, message: message))
         case SQLITE_FULL: return .full

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// What a caller can rely on when the database fails under its request.
-@Suite("When a commit fails", .timeLimit(.minutes(Effort.minutes(1))))
+@Suite("When a commit fails", .timeLimit(.minutes(Effort.minutes(3))))
 struct ApiOutcomeTests {
     private static let draft = #"{"name":"Federation","description":""}"#
 

@@ -7,7 +7,7 @@ import HTTPTypes
 import Testing
 
 /// What the audit log keeps of those who tried what they may not.
-@Suite("Denied crossings over HTTP", .timeLimit(.minutes(Effort.minutes(1))))
+@Suite("Denied crossings over HTTP", .timeLimit(.minutes(Effort.minutes(3))))
 struct AuditTests {
     @Test("Invariant 12: every route that keeps another fleet's object from an operator leaves one record")
     func everyRoute() async throws {

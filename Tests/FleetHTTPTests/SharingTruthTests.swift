@@ -4,7 +4,7 @@ import FleetTestSupport
 import Testing
 
 /// Whatever a refusal says would be granted is tried at once.
-@Suite("What a refusal says", .timeLimit(.minutes(Effort.minutes(1))))
+@Suite("What a refusal says", .timeLimit(.minutes(Effort.minutes(3))))
 struct SharingTruthTests {
     private static let seeds = Effort.seeds(3, slow: 30)
     private static let steps = 40
