@@ -71,15 +71,7 @@ struct SignedRequest {
 extension SigningKey {
     /// Reads an Ed25519 public key of 32 bytes, in base64 of either alphabet; nil for anything else.
     init?(_ text: String, isRequired: Bool) {
-        let letters = text.utf8.map { byte -> UInt8 in
-            switch byte {
-            case UInt8(ascii: "+"): UInt8(ascii: "-")
-            case UInt8(ascii: "/"): UInt8(ascii: "_")
-            default: byte
-            }
-        }
-        let unpadded = letters.last == UInt8(ascii: "=") ? letters.dropLast() : letters[...]
-        guard let bytes = Base64URL.decode(Array(unpadded)), bytes.count == 32,
+        guard let bytes = Base64URL.decode(anyAlphabet: text), bytes.count == 32,
             (try? Curve25519.Signing.PublicKey(rawRepresentation: bytes)) != nil
         else { return nil }
         // Two keys of one id would take a collision in half a SHA-256.

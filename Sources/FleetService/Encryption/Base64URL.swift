@@ -41,6 +41,19 @@ package enum Base64URL {
         return pending & (1 << UInt32(bits) - 1) == 0 ? bytes : nil
     }
 
+    /// The bytes of a key that somebody wrote down: of either alphabet, padded or not.
+    package static func decode(anyAlphabet text: String) -> [UInt8]? {
+        var letters = text.utf8.map { byte -> UInt8 in
+            switch byte {
+            case UInt8(ascii: "+"): UInt8(ascii: "-")
+            case UInt8(ascii: "/"): UInt8(ascii: "_")
+            default: byte
+            }
+        }
+        while letters.last == UInt8(ascii: "=") { letters.removeLast() }
+        return decode(letters)
+    }
+
     private static func sextet(_ character: UInt8) -> UInt32? {
         switch character {
         case 65...90: UInt32(character - 65)

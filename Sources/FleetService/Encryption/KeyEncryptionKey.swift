@@ -10,15 +10,8 @@ package struct KeyEncryptionKey: Sendable {
 
     /// Reads 32 bytes in base64, of either alphabet and with or without padding; nil for anything else.
     package init?(_ text: String) {
-        var letters = text.utf8.drop(while: isSpace).map { byte -> UInt8 in
-            switch byte {
-            case UInt8(ascii: "+"): UInt8(ascii: "-")
-            case UInt8(ascii: "/"): UInt8(ascii: "_")
-            default: byte
-            }
-        }
-        while let last = letters.last, isSpace(last) || last == UInt8(ascii: "=") { letters.removeLast() }
-        guard let bytes = Base64URL.decode(letters), bytes.count == 32 else { return nil }
+        let trimmed = String(decoding: text.utf8.filter { !isSpace($0) }, as: UTF8.self)
+        guard let bytes = Base64URL.decode(anyAlphabet: trimmed), bytes.count == 32 else { return nil }
         key = SymmetricKey(data: bytes)
     }
 
