@@ -21,14 +21,6 @@ extension Ledger {
         principal.disclosure(of: owner, meetings: meetings(of: principal, with: owner))
     }
 
-    /// Whether two fleets have a live lease between them or name one another in a sharing rule.
-    package func areCounterparties(_ a: Fleet.ID, _ b: Fleet.ID, in federation: Federation.ID) -> Bool {
-        if haveLease(a, b, in: federation) { return true }
-        let keys = [a, b].map { Member.Key(federation: federation, fleet: $0) }
-        return members[keys[0]]?.rules.contains { $0.counterparty == b } == true
-            || members[keys[1]]?.rules.contains { $0.counterparty == a } == true
-    }
-
     /// Whether two fleets have a live lease between them.
     func haveLease(_ a: Fleet.ID, _ b: Fleet.ID, in federation: Federation.ID) -> Bool {
         guard let leasesOfA = leasesOfMember[Member.Key(federation: federation, fleet: a)],

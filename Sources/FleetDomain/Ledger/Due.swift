@@ -9,8 +9,6 @@ extension Ledger {
             case ending(Lease.ID)
             /// An allocation that waits.
             case lapse(Allocation.ID)
-            /// A message that is on its way.
-            case expiry(Delivery.ID)
             /// A fleet that is to give signs of life.
             case silence(Fleet.ID)
             /// A resource of which something is no longer occupied by the buffer after a lease.
@@ -22,10 +20,9 @@ extension Ledger {
                 switch self {
                 case .ending: 0
                 case .lapse: 1
-                case .expiry: 2
-                case .silence: 3
-                case .cooled: 4
-                case .beginning: 5
+                case .silence: 2
+                case .cooled: 3
+                case .beginning: 4
                 }
             }
 
@@ -33,7 +30,6 @@ extension Ledger {
                 switch self {
                 case .ending(let id), .beginning(let id): id.raw
                 case .lapse(let id): id.raw
-                case .expiry(let id): id.raw
                 case .cooled, .silence: 0
                 }
             }
@@ -53,8 +49,8 @@ extension Ledger {
     /// Changed leases, dry runs and what was taken back leave entries that mean nothing; they are dropped before
     /// they outnumber the rest, however far ahead they lie.
     mutating func dropStaleDue() {
-        if expiring.count > 2 * deliveries.count + 1024 { expiring = Heap(deliveries.values.map(Due.init)) }
-        guard due.count > 2 * (leases.count + allocations.count) + 1024 else { return }
+        if expiring.count > 2 * deliveries.count + 1024 { expiring = Heap(deliveries.values.map(Expiry.init)) }
+        guard due.count > 2 * (leases.count + allocations.count + listening.count) + 1024 else { return }
         due = Heap(
             leases.values.compactMap(Due.init) + allocations.values.compactMap(Due.init)
                 + listening.map { Due(at: lastTime, subject: .silence($0)) }
@@ -72,10 +68,6 @@ extension Ledger.Due {
         guard let waiting = allocation.waiting else { return nil }
         self.init(at: waiting.until, subject: .lapse(allocation.id))
     }
-}
-
-extension Ledger.Due {
-    init(_ delivery: Delivery) { self.init(at: delivery.expiresAt, subject: .expiry(delivery.id)) }
 }
 
 extension Resource {

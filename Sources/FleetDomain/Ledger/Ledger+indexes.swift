@@ -125,7 +125,7 @@ extension Ledger {
     private mutating func setDelivery(_ some: Delivery, _ new: Delivery?) {
         let isLive = new?.status.isFinal == false
         let change = (isLive ? 1 : 0) - (deliveries[some.id] == nil ? 0 : 1)
-        if isLive, deliveries[some.id] == nil, let new { expiring.insert(Due(new)) }
+        if isLive, deliveries[some.id] == nil, let new { expiring.insert(Expiry(new)) }
         deliveries[some.id] = isLive ? new : nil
         guard change != 0 else { return }
         undecided.add(Int64(change), to: some.pair)

@@ -55,7 +55,7 @@ package struct Ledger: Sendable {
     var due = Heap<Due>()
     /// When messages on their way expire, apart from what time must change before anything is decided: whoever asks looks
     /// at the time itself, and one sender may let very many expire at one instant.
-    var expiring = Heap<Due>()
+    var expiring = Heap<Expiry>()
     /// Leases to be ended because of an intent that touched many at once.
     var drain: [Lease.ID] = []
 

@@ -207,15 +207,28 @@ extension Ledger {
         var count = 0
         while count < limit, let next = expiring.min, next.at <= context.now {
             expiring.removeMin()
-            guard case .expiry(let id) = next.subject, var delivery = deliveries[id], delivery.expiresAt == next.at,
-                !asideDeliveries.contains(id)
-            else { continue }
+            guard var delivery = deliveries[next.delivery], !asideDeliveries.contains(delivery.id) else { continue }
             delivery.status = .expired
             delivery.reason = "ttl"
             delivery.resolvedAt = delivery.expiresAt
             record(.messageExpired, .delivery(delivery), &context)
             count += 1
         }
+    }
+}
+
+extension Ledger {
+    /// When the time of a message on its way is over.
+    struct Expiry: Comparable, Sendable {
+        let at: Timestamp
+        let delivery: Delivery.ID
+
+        init(_ delivery: Delivery) {
+            at = delivery.expiresAt
+            self.delivery = delivery.id
+        }
+
+        static func < (a: Expiry, b: Expiry) -> Bool { (a.at, a.delivery) < (b.at, b.delivery) }
     }
 }
 

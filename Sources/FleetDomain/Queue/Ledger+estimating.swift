@@ -100,7 +100,7 @@ extension Ledger {
         case .ending(let id), .beginning(let id):
             leases[id].map { outlook.fleets.contains($0.source) && outlook.types.contains($0.resourceType) } ?? false
         case .lapse(let id): allocations[id]?.federation == outlook.federation
-        case .expiry, .silence: false
+        case .silence: false
         case .cooled(let key): outlook.fleets.contains(key.fleet)
         }
     }

@@ -36,7 +36,6 @@ extension Ledger {
             }
             leaveQueue(allocation, .allocationExpired, &context)
             return true
-        case .expiry: return false
         case .silence(let id): return elapseSilence(of: id, &context)
         case .cooled(let key):
             guard let resource = resources[key] else { return false }

@@ -35,6 +35,8 @@ extension Call {
         return try await sealing { try await api.vault.digest(of: text, of: fleet, generation: generation) }
     }
 
+    var hasIdempotencyKey: Bool { request.headers[.idempotencyKey] != nil }
+
     private func sealing<Value>(_ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
@@ -49,7 +51,7 @@ extension Call {
     func fingerprint(
         _ body: JSONObject, sealing member: String, of fleet: Fleet.ID, generation: Int64
     ) async throws -> JSONObject {
-        guard request.headers[.idempotencyKey] != nil, !isDryRun, let value = body[member] else { return body }
+        guard hasIdempotencyKey, !isDryRun, let value = body[member] else { return body }
         let text = value.canonicalText
         var body = body
         body[member] = .string(try await digest(of: text, of: fleet, generation: generation))

@@ -49,7 +49,7 @@ extension Sealer {
     /// numbers would count what others do.
     package func text(of position: Int64, for reader: Principal) -> String {
         reader.holdsEverywhere(.eventRead)
-            ? String(position) : seal(Self.padded(position) + scope(of: reader), for: Self.positionPurpose)
+            ? String(position) : seal(position.padded + scope(of: reader), for: Self.positionPurpose)
     }
 
     /// For whom a position is good: whoever acts for the same, by whatever credential.
@@ -57,12 +57,6 @@ extension Sealer {
         let scope = reader.fleets.map(\.description).sorted() + reader.federations.map(\.description).sorted()
         let digest = SHA256.hash(data: Array(scope.joined(separator: "\n").utf8))
         return Base64URL.encode(Array(digest.prefix(9)))
-    }
-
-    /// Of one length, so that a token's length tells nothing about how long the log is.
-    package static func padded(_ position: Int64) -> String {
-        let digits = String(position)
-        return String(repeating: "0", count: 19 - digits.count) + digits
     }
 
     /// - Throws: `invalid_position`, `position_of_another`.

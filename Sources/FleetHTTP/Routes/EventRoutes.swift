@@ -123,7 +123,7 @@ enum EventRoutes {
         let last = events.count > page.size ? shown.last?.position : isCut ? end : nil
         let found = Page(found: Array(shown), size: page.size)
         let token = { (writer: inout JSONWriter) in
-            if let last { writer.field("next_page_token", call.pageToken(after: Sealer.padded(last))) }
+            if let last { writer.field("next_page_token", call.pageToken(after: last.padded)) }
         }
         return try call.answer("audit_records", found, next: \.position.description, also: token) { event, writer in
             call.view.writeAudit(of: event, to: &writer)

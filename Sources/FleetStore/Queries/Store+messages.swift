@@ -31,11 +31,7 @@ package struct DeliveryPlace: Sendable, LosslessStringConvertible {
         self.target = target
     }
 
-    /// Of one length whatever the position: what is sealed tells its length.
-    package var description: String {
-        let digits = String(position)
-        return String(repeating: "0", count: 19 - digits.count) + digits + "/\(target)"
-    }
+    package var description: String { "\(position.padded)/\(target)" }
 }
 
 extension Store {
