@@ -124,10 +124,12 @@ struct Onlooker {
         let level = promised.reduce(0) { $0 + $1.quantity } + cools.reduce(0) { $0 + $1.quantity }
         place.expect(level + lease.quantity <= capacity, "invariant 1, promised while it is taken or cools")
         guard lease.startsAt <= now, others.contains(where: { Self.heldLate.contains($0.status) }) else { return }
-        // What ends by itself has ended, though the clock may not have come round to it.
+        // What ends by itself has ended, though the clock may not have come round to it; and of what was set aside the
+        // writer does not know that it is late: the promise waits until it is back.
         let inHands = others.filter {
-            Self.held.contains($0.status) && !victims.contains($0.id)
-                && ($0.status != .active || $0.handover != .automatic || $0.endsAt > now)
+            let isPast = $0.status == .active && $0.endsAt <= now
+            return Self.held.contains($0.status) && !victims.contains($0.id)
+                && !(isPast && ($0.handover == .automatic || maySetAside))
         }
         place.expect(
             inHands.reduce(lease.quantity) { $0 + $1.quantity } <= capacity, "invariant 1, not returned and handed on")
