@@ -18,6 +18,7 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let posix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 
@@ -33,6 +34,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -53,7 +55,8 @@ let package = Package(
         .target(
             name: "FleetService",
             dependencies: [
-                "FleetStore", "FleetDomain", "FleetJSON", crypto, logging, lifecycle,
+                "FleetStore", "FleetDomain", "FleetJSON", crypto, logging, lifecycle, httpClient, nio, posix, nioHTTP,
+                nioSSL,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),

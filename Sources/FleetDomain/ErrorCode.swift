@@ -44,6 +44,9 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case sharingNotFound = "sharing_not_found"
     case allocationNotFound = "allocation_not_found"
     case messageNotFound = "message_not_found"
+    case deadLetterNotFound = "dead_letter_not_found"
+    case webhookNotFound = "webhook_not_found"
+    case replayNotFound = "replay_not_found"
     case keyNotFound = "key_not_found"
     // In conflict with state.
     case fleetExists = "fleet_exists"
@@ -69,6 +72,12 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case signatureRequired = "signature_required"
     case signingKeyUnknown = "signing_key_unknown"
     case nonceReused = "nonce_reused"
+    case webhookURLInvalid = "webhook_url_invalid"
+    case webhookURLPrivate = "webhook_url_private"
+    case webhookLimit = "webhook_limit"
+    case webhookDisabled = "webhook_disabled"
+    case replayRangeInvalid = "replay_range_invalid"
+    case replayLimit = "replay_limit"
     case backlogFull = "backlog_full"
     case sameFleet = "same_fleet"
     // Why a lease was refused, in order of precedence.

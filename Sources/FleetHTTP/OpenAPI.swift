@@ -70,7 +70,11 @@ package enum OpenAPI {
 
     private static func pathParameters(_ endpoint: Endpoint) -> [JSON] {
         RoutePattern(endpoint.method, endpoint.path).captureNames.map { name in
-            let isUUID = ["federation_id", "sharing_id", "allocation_id", "key_id", "message_id"].contains(name)
+            let isUUID = [
+                "federation_id", "sharing_id", "allocation_id", "key_id", "message_id", "log_id", "webhook_id",
+                "replay_id",
+            ]
+            .contains(name)
             return [
                 "name": .string(name), "in": .string("path"), "required": .bool(true),
                 "schema": (isUUID ? Schema.uuid : Schema.name).openAPI,

@@ -1,5 +1,6 @@
 import FleetDomain
 import FleetJSON
+import FleetStore
 
 /// The schemas of the answers.
 enum OpenAPISchemas {
@@ -225,11 +226,40 @@ enum OpenAPISchemas {
             ]
         ),
         (
+            "Webhook",
+            [
+                ("webhook_id", .uuid, true), ("fleet_id", .name, true), ("url", text, true),
+                ("event_types", texts, false), ("status", .choice(WebhookStatus.self), true),
+                ("status_reason", text, false), ("secret", text, false), ("public_key", text, true),
+                ("previous_secret_until", .timestamp, false), ("version", quantity, true),
+                ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
+            ]
+        ),
+        (
+            "WebhookDelivery",
+            [
+                ("event_id", .uuid, true), ("event_type", text, true), ("replay_id", .uuid, false),
+                ("status", .choice(Push.Status.self), true), ("attempts", quantity, true),
+                ("http_status", quantity, false), ("error", text, false), ("next_attempt_at", .timestamp, false),
+                ("created_at", .timestamp, true), ("updated_at", .timestamp, true),
+            ]
+        ),
+        (
+            "EventReplay",
+            [
+                ("replay_id", .uuid, true), ("webhook_id", .uuid, true), ("fleet_id", .name, true),
+                ("status", .choice(EventReplayStatus.self), true), ("status_reason", text, false),
+                ("delivered", quantity, false), ("failed", quantity, false), ("pending", quantity, false),
+                ("version", quantity, true), ("created_at", .timestamp, true), ("ended_at", .timestamp, false),
+            ]
+        ),
+        (
             "Event",
             [
                 ("specversion", .choice(["1.0"]), true), ("id", .uuid, true), ("source", text, true),
                 ("type", text, true), ("subject", text, true), ("time", .timestamp, true),
                 ("datacontenttype", text, true), ("partitionkey", text, true), ("sequence", text, true),
+                ("replayid", .uuid, false),
                 ("data", .attributes(atMost: 64), true),
             ]
         ),
@@ -286,6 +316,8 @@ enum OpenAPISchemas {
         ("Calendar", "entries", "CalendarEntry"), ("ResourceSharingList", "resource_sharing", "ResourceSharing"),
         ("QuotaList", "quotas", "Quota"), ("AllocationList", "allocations", "Allocation"),
         ("CommunicationLogList", "communication_logs", "CommunicationLog"),
+        ("DeadLetterList", "dead_letters", "CommunicationLog"), ("WebhookList", "webhooks", "Webhook"),
+        ("WebhookDeliveryList", "deliveries", "WebhookDelivery"),
         ("AuditList", "audit_records", "AuditRecord"), ("APIKeyList", "api_keys", "APIKey"),
     ]
 

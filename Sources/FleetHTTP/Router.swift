@@ -1,4 +1,5 @@
 import FleetDomain
+import FleetStore
 import Hummingbird
 
 /// Every route with its permission, on one screen. The OpenAPI document and the tests of permissions are made
@@ -6,7 +7,7 @@ import Hummingbird
 // One route per line, however long, keeps every route on one screen.
 // swift-format-ignore
 package enum Router {
-    package static let endpoints: [Endpoint] = federations + members + quotas + fleets + resources + sharing + allocations + messages + rest + operations
+    package static let endpoints: [Endpoint] = federations + members + quotas + fleets + resources + sharing + allocations + messages + webhooks + rest + operations
 
     private static let f = API.base + "/federations"
     private static let m = f + "/{federation_id}/members"
@@ -88,6 +89,23 @@ package enum Router {
         .init(.get, v + "/{fleet_id}/inbox", .permission(.communicationRead), "Receive messages", parameters: Filters.inbox, answers: [(200, "Inbox")], handler: InboxRoutes.inbox),
         .init(.get, API.base + "/communication-logs", .permission(.communicationRead), "Read the log of communication", parameters: Filters.communication, answers: [(200, "CommunicationLogList")], handler: InboxRoutes.log),
     ]
+    private static let w = API.base + "/webhooks"
+    private static let webhooks: [Endpoint] = [
+        .init(.get, API.base + "/dead-letters", .permission(.communicationManage), "List messages that were given up", parameters: Filters.deadLetters, answers: [(200, "DeadLetterList")], handler: DeadLetterRoutes.list),
+        .init(.post, API.base + "/dead-letters/{log_id}/redrive", .permission(.communicationManage), "Put a message on its way again", answers: [(202, "CommunicationLog")], handler: DeadLetterRoutes.redrive),
+        .init(.post, w, .permission(.communicationManage), "Have events pushed to an address", body: WebhookRoutes.draft, answers: [(201, "Webhook")], handler: WebhookRoutes.create),
+        .init(.get, w, .permission(.communicationManage), "List webhooks", parameters: Filters.webhooks, answers: [(200, "WebhookList")], handler: WebhookRoutes.list),
+        .init(.get, w + "/{webhook_id}", .permission(.communicationManage), "Read a webhook", answers: [(200, "Webhook")], handler: WebhookRoutes.get),
+        .init(.patch, w + "/{webhook_id}", .permission(.communicationManage), "Change, disable or enable a webhook", body: WebhookRoutes.patch, answers: [(200, "Webhook")], handler: WebhookRoutes.patch),
+        .init(.delete, w + "/{webhook_id}", .permission(.communicationManage), "Remove a webhook", answers: [(204, nil)], handler: WebhookRoutes.remove),
+        .init(.post, w + "/{webhook_id}/test", .permission(.communicationManage), "Have a test pushed", answers: [(202, "Webhook")], handler: WebhookRoutes.test),
+        .init(.post, w + "/{webhook_id}/rotate-secret", .permission(.communicationManage), "Have another secret sign", answers: [(200, "Webhook")], handler: WebhookRoutes.rotateSecret),
+        .init(.post, w + "/{webhook_id}/replay", .permission(.communicationManage), "Have a range pushed again", body: WebhookRoutes.range, answers: [(201, "EventReplay")], handler: WebhookRoutes.replay),
+        .init(.get, w + "/{webhook_id}/deliveries", .permission(.communicationManage), "Read what was pushed", parameters: Filters.pushes, answers: [(200, "WebhookDeliveryList")], handler: WebhookRoutes.deliveries),
+        .init(.post, API.base + "/event-replays", .permission(.eventReplay), "Have a range of the log pushed again", body: EventReplayRoutes.draft, answers: [(201, "EventReplay")], handler: EventReplayRoutes.create),
+        .init(.get, API.base + "/event-replays/{replay_id}", .permission(.eventReplay), "Read how far a replay is", answers: [(200, "EventReplay")], handler: EventReplayRoutes.get),
+        .init(.delete, API.base + "/event-replays/{replay_id}", .permission(.eventReplay), "Cancel a replay", answers: [(204, nil)], handler: EventReplayRoutes.cancel),
+    ]
     private static let rest: [Endpoint] = [
         .init(.get, API.base + "/metrics", .permission(.metricsRead), "Read recorded metrics, and how well a federation coordinates", parameters: Filters.metrics, answers: [(200, "MetricList")], handler: MetricRoutes.list),
         .init(.post, API.base + "/metrics", .permission(.metricsWrite), "Record a coordination metric", body: MetricRoutes.draft, answers: [(201, "Metric")], handler: MetricRoutes.record),
@@ -144,6 +162,11 @@ private enum Filters {
             Endpoint.Parameter("status", .choice(DeliveryStatus.self), "In this state."),
             Endpoint.Parameter("message_type", .name, "Of this type."),
         ] + window + Endpoint.Parameter.paging
+    static let deadLetters =
+        [federation, Endpoint.Parameter("fleet_id", .name, "To this fleet.")] + Endpoint.Parameter.paging
+    static let webhooks = [fleet] + Endpoint.Parameter.paging
+    static let pushes =
+        [Endpoint.Parameter("status", .choice(Push.Status.self), "In this state.")] + Endpoint.Parameter.paging
     static let metrics =
         [
             Endpoint.Parameter("federation_id", .uuid, "Of this federation; the first page has its summary."),

@@ -20,6 +20,8 @@ extension Store {
         try await load(
             Tables.deliveries, Entity.delivery, into: &ledger,
             where: "WHERE status IN \(list: DeliveryStatus.allCases.filter { !$0.isFinal }.map(\.rawValue))")
+        try await load(Tables.webhooks, Entity.webhook, into: &ledger, where: "WHERE status <> 'removed'")
+        try await load(Tables.replays, Entity.replay, into: &ledger, where: "WHERE status = 'running'")
         try await load(Tables.keys, Entity.apiKey, into: &ledger)
         try await load(
             Tables.leases, Entity.lease, into: &ledger,

@@ -23,6 +23,8 @@ extension Ledger {
         compare("undecided", \.undecided)
         compare("undecidedOfSource", \.undecidedOfSource)
         compare("keys", \.keys)
+        compare("webhooks", \.webhooks)
+        compare("replays", \.replays)
         compare("calendars", \.calendars)
         compare("leasesOfMember", \.leasesOfMember)
         compare("leasesOfSupply", \.leasesOfSupply)

@@ -7,6 +7,7 @@ extension LedgerScenario {
         if ledger.hasStirred { return handOn() }
         if isPooled, random.chance(25) { return random.chance(40) ? extend() : book() }
         if isTalking, random.chance(15) { return messageCommand() }
+        if isPushing, random.chance(15) { return webhookCommand() }
         if isCrowded, random.chance(95) { return crowdedCommand() }
         switch random.int(in: 0...99) {
         case 0..<20: return request()

@@ -68,6 +68,8 @@ package struct LedgerScenario: Sendable {
     var isPooled: Bool { seed % 3 == 2 }
     /// Whether the fleets talk to one another.
     var isTalking: Bool { seed % 3 == 1 }
+    /// Whether its fleets have webhooks, too.
+    var isPushing: Bool { seed % 6 == 1 }
 
     mutating func anyResource() -> Resource.ID {
         random.pick(isPooled ? Self.resources + Self.units : Self.resources)

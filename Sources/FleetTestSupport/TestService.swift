@@ -29,7 +29,7 @@ package struct TestService: Sendable {
     package static func run<Result: Sendable>(
         clock: VirtualClock = VirtualClock(), database: (any SQLDatabase)? = nil, requiresIfMatch: Bool = false,
         limits: EdgeLimits = EdgeLimits(), tokens: JWTVerifier? = nil, keys: KeyStore? = nil,
-        encryptionKey: KeyEncryptionKey = .make(),
+        encryptionKey: KeyEncryptionKey = .make(), webhooks: WebhookPolicy = WebhookPolicy(allowsPrivate: true),
         _ body: @Sendable (TestService) async throws -> Result
     ) async throws -> Result {
         let database = if let database { database } else { try await SQLiteDatabase.openInMemory() }
@@ -49,7 +49,8 @@ package struct TestService: Sendable {
             authenticator: .reading(store, orchestrator.committed, tokens: tokens, now: { clock.now }),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
             vault: try await Vault.open(keys, key: encryptionKey, of: store, logger: logger),
-            metrics: metrics, requiresIfMatch: requiresIfMatch, callerHash: { $0.subject })
+            webhooks: webhooks, metrics: metrics, requiresIfMatch: requiresIfMatch, callerHash: { $0.subject },
+            logger: logger)
         let settings = EdgeSettings(
             limits: limits, requestIDs: RequestIDSource(seed: 1),
             log: AccessLog(logger: logger, onFinish: metrics.recordRequest), now: { clock.now })
@@ -60,7 +61,7 @@ package struct TestService: Sendable {
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0), serverName: nil),
             onServerRunning: { port.yield($0.localAddress?.port ?? 0) }, logger: logger)
         let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(services: [orchestrator, application], logger: logger))
+            configuration: ServiceGroupConfiguration(services: [orchestrator, api.sinks, application], logger: logger))
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             guard let bound = await ports.first(where: { _ in true }) else { throw CancellationError() }

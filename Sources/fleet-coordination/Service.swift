@@ -34,9 +34,10 @@ struct Service {
             authenticator: .reading(
                 store, orchestrator.committed, tokens: issuer?.verifier, now: Environment.system.now),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
-            vault: vault, metrics: metrics, requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text)
+            vault: vault, webhooks: WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks), metrics: metrics,
+            requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text, logger: logger)
         let services: [any ServiceLifecycle.Service] =
-            [orchestrator] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
+            [orchestrator, api.sinks] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
         // Also when one of them fails, the others finish what they accepted.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

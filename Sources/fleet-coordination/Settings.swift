@@ -16,6 +16,8 @@ struct Settings: Sendable {
     var adminKey: CredentialDigest?
     var issuer: Issuer?
     var requiresIfMatch = false
+    /// Whether events may be pushed to networks that are not public.
+    var allowsPrivateWebhooks = false
     /// Wraps the data keys; nil is the one in the data directory, which the first start makes.
     var encryptionKey: KeyEncryptionKey?
 
@@ -35,7 +37,7 @@ struct Settings: Sendable {
     static let variables = [
         "PORT", "HOST", "METRICS_PORT", "DATABASE_URL", "DATA_DIR", "LOG_LEVEL", "SLOW_REQUEST_MS", "ADMIN_API_KEY",
         "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
-        "ENCRYPTION_KEY_FILE",
+        "ENCRYPTION_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE",
     ]
 
     /// - Throws: `SettingsError` with what to write instead.
@@ -51,6 +53,7 @@ struct Settings: Sendable {
         slowRequest = try Self.slowRequest(values["SLOW_REQUEST_MS"]) ?? slowRequest
         adminKey = try Self.adminKey(values)
         issuer = try Self.issuer(values)
+        allowsPrivateWebhooks = try Self.flag(values, "WEBHOOK_ALLOW_PRIVATE") ?? allowsPrivateWebhooks
         requiresIfMatch = try Self.flag(values, "REQUIRE_IF_MATCH") ?? requiresIfMatch
         encryptionKey = try values["ENCRYPTION_KEY_FILE"].map { path throws(SettingsError) in
             try Self.encryptionKey(inFile: path, named: "ENCRYPTION_KEY_FILE")

@@ -28,7 +28,10 @@ private enum ImportRule {
         "FleetStore": Row(["FleetDomain", "FleetJSON"]),
         "FleetService": Row(
             ["FleetStore", "FleetDomain", "FleetJSON"],
-            ["Crypto", "DequeModule", "Foundation", "Logging", "ServiceLifecycle", "Synchronization"]),
+            [
+                "AsyncHTTPClient", "Crypto", "DequeModule", "Foundation", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix",
+                "NIOSSL", "ServiceLifecycle", "Synchronization",
+            ]),
         "FleetHTTP": Row(
             ["FleetService", "FleetStore", "FleetDomain", "FleetJSON"],
             [

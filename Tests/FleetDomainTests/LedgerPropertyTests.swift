@@ -5,7 +5,7 @@ import Testing
 /// The invariants of the ledger under random histories. Each test names the seed that failed; `FLEET_SEED` repeats it.
 @Suite("Any history of commands")
 struct LedgerPropertyTests {
-    static let seeds: UInt64 = 150
+    static let seeds: UInt64 = 180
     static let commands = 200
     /// What is expected of many histories together is not expected of one.
     static let isOneSeed = Generator.seeds(seeds).count == 1
@@ -53,7 +53,7 @@ struct LedgerPropertyTests {
                 #expect(scenario.probe(.reject, lease).refusal?.code == .alreadyResolved, "seed \(scenario.seed)")
             }
         }
-        #expect(approvals > 60 || Self.isOneSeed, "only \(approvals) approvals")
+        #expect(approvals > 50 || Self.isOneSeed, "only \(approvals) approvals")
         for seed in Generator.seeds(Self.seeds) {
             var scenario = LedgerScenario(seed: seed)
             for _ in 0..<Self.commands { scenario.step() }
@@ -165,6 +165,8 @@ struct LedgerPropertyTests {
             for balance in original.balances.values { loaded.restore(.balance(balance)) }
             for allocation in original.allocations.values { loaded.restore(.allocation(allocation)) }
             for lease in original.leases.values { loaded.restore(.lease(lease)) }
+            for webhook in original.webhooks.values { loaded.restore(.webhook(webhook)) }
+            for replay in original.replays.values { loaded.restore(.replay(replay)) }
             for delivery in original.deliveries.values { loaded.restore(.delivery(delivery)) }
             #expect(loaded.differences(from: original).isEmpty, "seed \(seed)")
         }

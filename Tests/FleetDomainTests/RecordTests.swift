@@ -45,6 +45,8 @@ struct RecordTests {
                     try survives(row, seed: seed)
                     try survives(row.head, seed: seed)
                 case .delivery(let row): try survives(row, seed: seed)
+                case .webhook(let row): try survives(row, seed: seed)
+                case .replay(let row): try survives(row, seed: seed)
                 case .metric(let row): try survives(row, seed: seed)
                 case .apiKey(let row): try survives(row, seed: seed)
                 case .crossing(let row): try survives(row, seed: seed)

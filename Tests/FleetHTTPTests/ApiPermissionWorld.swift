@@ -1,6 +1,7 @@
 import FleetDomain
 import FleetHTTP
 import FleetJSON
+import FleetService
 import FleetTestSupport
 import HTTPTypes
 import Testing
@@ -17,6 +18,7 @@ struct ApiPermissionWorld {
     private var allocations: [String: String] = [:]
     /// By the fleet that the caller's relation to it names.
     private var messages: [String: String] = [:]
+    private var webhooks: [String: (id: String, replay: String, dead: String)] = [:]
     private let standingKey: String
 
     init(_ service: TestService, _ caller: ApiRoleTable.Caller, isOpen: Bool) async throws {
@@ -51,6 +53,13 @@ struct ApiPermissionWorld {
             (home, "peer", "own", "own"), (home, "peer", "third", "peer"), (away, "stranger", "stranger2", "stranger"),
         ] {
             messages[fleet] = try await service.sendMessage(federation, from: source, to: target)
+            let webhook = try await service.webhook(of: fleet)
+            let recipients = ["own": ("peer", "own"), "peer": ("third", "peer"), "stranger": ("stranger2", "stranger")]
+            let sides = recipients[fleet] ?? ("", "")
+            webhooks[fleet] = (
+                webhook, try await service.replay(to: webhook),
+                try await service.deadLetter(federation, from: sides.0, to: sides.1)
+            )
         }
         let id: Federation.ID = apiID(home)
         standingKey =
@@ -95,13 +104,19 @@ struct ApiPermissionWorld {
             "{sharing_id}": isAbsent ? Self.absentID : lease(endpoint, relation),
             "{allocation_id}": isAbsent ? Self.absentID : allocations[fleet(relation)] ?? "",
             "{message_id}": isAbsent ? Self.absentID : messages[fleet(relation)] ?? "",
+            "{webhook_id}": isAbsent ? Self.absentID : webhooks[fleet(relation)]?.id ?? "",
+            "{replay_id}": isAbsent ? Self.absentID : webhooks[fleet(relation)]?.replay ?? "",
+            "{log_id}": isAbsent ? Self.absentID : webhooks[fleet(relation)]?.dead ?? "",
             "{key_id}": isAbsent ? Self.absentID : try await keyID(endpoint, relation, key: key),
         ]
         let path = values.reduce(endpoint.path) { $0.replacing($1.key, with: $1.value) }
         let query = endpoint.isWrite && !endpoint.access.isPublic ? "?dry_run=true" : ""
         var body = body(endpoint, relation)
         if isAbsent {
-            for (id, other) in [(fleet(relation), "absent"), (lease(endpoint, relation), Self.absentID)] {
+            for (id, other) in [
+                (fleet(relation), "absent"), (lease(endpoint, relation), Self.absentID),
+                (webhooks[fleet(relation)]?.id ?? "", Self.absentID),
+            ] {
                 body = body?.replacing("\"\(id)\"", with: "\"\(other)\"")
             }
             if isFederationAbsent { body = body?.replacing(away, with: Self.absentID) }
@@ -160,6 +175,13 @@ struct ApiPermissionWorld {
         case (.post, "allocations"): return service.allocation(federation, to: fleet, type: "vehicle")
         case (.post, "allocation-plans"):
             return #"{"method":"max_min","capacity":{"t":1},"claims":[{"fleet_id":"x","demand":{"t":1}}]}"#
+        case (.post, "webhooks"): return #"{"url":"http://127.0.0.1:9/","fleet_id":"\#(fleet)"}"#
+        case (.post, "replay"), (.post, "event-replays"):
+            let principal = Principal(subject: "", roles: [.fleetOperator], fleets: [apiName("own")])
+            let position = caller == .platformAdmin ? "1" : service.api.sealer.text(of: 1, for: principal)
+            let range = #""from_position":"\#(position)","to_position":"\#(position)""#
+            return last == "replay"
+                ? "{\(range)}" : #"{\#(range),"target":{"webhook_id":"\#(webhooks[fleet]?.id ?? "")"}}"#
         case (.post, "metrics"):
             return #"{"federation_id":"\#(federation)","metric_type":"m","metric_value":1,"metric_unit":"u"}"#
         case (.post, "api-keys"):

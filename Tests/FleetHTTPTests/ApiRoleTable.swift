@@ -46,6 +46,8 @@ enum ApiRoleTable {
         .communicationRead: (.itsFederations, .itsFleets, .itsFleets, .everywhere),
         .communicationSend: (nil, .itsFleets, nil, nil),
         .communicationReceive: (nil, .itsFleets, nil, nil),
+        .communicationManage: (nil, .itsFleets, nil, nil),
+        .eventReplay: (nil, .itsFleets, nil, nil),
         .metricsRead: (.itsFederations, .whereItTakesPart, .whereItTakesPart, .everywhere),
         .metricsWrite: (.itsFederations, nil, nil, nil),
         .eventRead: (.itsFederations, .whereItTakesPart, .whereItTakesPart, .everywhere),
@@ -154,6 +156,10 @@ extension ApiRoleTable {
         guard endpoint.path.contains("{") else { return true }
         if relation == .stranger { return false }
         if endpoint.path.contains("{key_id}") { return relation == .own }
+        // Where a fleet has events pushed to is its own matter.
+        if ["{webhook_id}", "{replay_id}", "{log_id}"].contains(where: endpoint.path.contains) {
+            return relation == .own
+        }
         guard relation == .peer || !actsForFleet(caller) else { return true }
         if ["{sharing_id}", "{allocation_id}", "{message_id}"].contains(where: endpoint.path.contains) {
             return coordinates(caller) && isOpen

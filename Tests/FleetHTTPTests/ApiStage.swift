@@ -66,9 +66,10 @@ struct ApiStage {
         }
         try await service.register("owner", "slots", type: "slot")
         try await service.ok("PATCH", "/fleets/owner/resources/slots", #"{"capacity":9}"#)
-        addReads(
+        try await addReads(
             lease: try await service.lease(federation, "unit-get"), allocation: try await service.allocate(federation),
-            message: try await service.sendMessage(federation, from: "owner", to: "borrower"))
+            message: try await service.sendMessage(federation, from: "owner", to: "borrower"),
+            webhook: try await service.webhook(of: "owner"))
         try await addWrites()
         try await addLeaseWrites()
         // What an administrator's first look at a message leaves in the log is there before anything is compared.
@@ -81,15 +82,38 @@ struct ApiStage {
         examples["\(method) \(path)"] = Example(path: target, body: body, status: status)
     }
 
-    private mutating func addReads(lease: String, allocation: String, message: String) {
+    private mutating func addReads(lease: String, allocation: String, message: String, webhook: String) async throws {
         let values = [
             "{federation_id}": federation, "{fleet_id}": "owner", "{resource_id}": "van", "{sharing_id}": lease,
-            "{resource_type}": "dock", "{allocation_id}": allocation, "{message_id}": message,
+            "{resource_type}": "dock", "{allocation_id}": allocation, "{message_id}": message, "{webhook_id}": webhook,
+            "{replay_id}": try await service.replay(to: webhook),
         ]
         for endpoint in Router.endpoints where !endpoint.isWrite {
             let path = values.reduce(endpoint.path) { $0.replacing($1.key, with: $1.value) }
             add("GET", endpoint.path, path, 200)
         }
+    }
+
+    private mutating func addWebhookWrites() async throws {
+        let base = API.base
+        let hooks = base + "/webhooks"
+        let webhook = try await service.webhook(of: "borrower")
+        let here = hooks + "/" + webhook
+        let range = #""from_position":"1","to_position":"\#(try await service.end)""#
+        add("POST", hooks, hooks, 201, #"{"url":"http://127.0.0.1:9/new","fleet_id":"owner"}"#)
+        add("PATCH", hooks + "/{webhook_id}", here, 200, #"{"url":"http://127.0.0.1:9/moved"}"#)
+        let removed = try await service.webhook(of: "borrower")
+        add("DELETE", hooks + "/{webhook_id}", hooks + "/" + removed, 204)
+        add("POST", hooks + "/{webhook_id}/test", here + "/test", 202)
+        add("POST", hooks + "/{webhook_id}/rotate-secret", here + "/rotate-secret", 200)
+        add("POST", hooks + "/{webhook_id}/replay", here + "/replay", 201, "{\(range)}")
+        let replay = #"{\#(range),"target":{"webhook_id":"\#(webhook)"}}"#
+        add("POST", base + "/event-replays", base + "/event-replays", 201, replay)
+        let running = try await service.replay(to: webhook)
+        add("DELETE", base + "/event-replays/{replay_id}", base + "/event-replays/" + running, 204)
+        let dead = try await service.deadLetter(federation, from: "owner", to: "borrower")
+        let redrive = base + "/dead-letters/{log_id}/redrive"
+        add("POST", redrive, redrive.replacing("{log_id}", with: dead), 202)
     }
 
     private mutating func addWrites() async throws {
@@ -142,6 +166,7 @@ struct ApiStage {
             let id = try await service.sendMessage(federation, from: "owner", to: "borrower")
             add("POST", base + "/messages/{message_id}/\(step)", base + "/messages/\(id)/\(step)", 200)
         }
+        try await addWebhookWrites()
         let metric = #"{"federation_id":"\#(federation)","metric_type":"m","metric_value":0.5,"metric_unit":"ratio"}"#
         add("POST", base + "/metrics", base + "/metrics", 201, metric)
         add("POST", base + "/api-keys", base + "/api-keys", 201, #"{"name":"n","roles":["auditor"]}"#)

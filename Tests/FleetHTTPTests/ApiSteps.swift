@@ -46,6 +46,36 @@ extension JSONObject {
 
 /// The steps that stories have in common; each says what it expected when it fails.
 extension TestService {
+    /// A webhook of a fleet to an address where nobody listens, for what cannot come of itself.
+    func webhook(of fleet: String, types: String = #"["fleet.registered"]"#) async throws -> String {
+        let body = #"{"url":"http://127.0.0.1:9/","fleet_id":"\#(fleet)","event_types":\#(types)}"#
+        return try await created("POST", "/webhooks", body, "webhook_id")
+    }
+
+    /// A replay to such a webhook, which never ends.
+    func replay(to webhook: String) async throws -> String {
+        let body = #"{"from_position":"1","to_position":"\#(try await end)"}"#
+        let id = try await created("POST", "/webhooks/\(webhook)/replay", body, "replay_id")
+        try await eventually { try await ok("GET", "/event-replays/\(id)")["pending"]?.integerValue ?? 0 > 0 }
+        return id
+    }
+
+    /// A message whose pushes are used up, by the id of its row.
+    func deadLetter(_ federation: String, from source: String, to target: String) async throws -> String {
+        let message = try await sendMessage(federation, from: source, to: target)
+        let name: Fleet.ID = apiName(target)
+        let principal = Principal(subject: "webhook:test", roles: [.fleetOperator], fleets: [name])
+        let id: Message.ID = apiID(message)
+        _ = try await api.orchestrator.submit(
+            Command(operation: "test.dead_letter", principal: principal, requestID: "test") {
+                (ledger, context) throws(FleetError) in
+                let delivery = ledger.deliveries.values.first { $0.message == id && $0.target == name }
+                if let delivery { ledger.deadLetter(delivery.id, attempts: 10, &context) }
+                return Decision(nil)
+            })
+        return try await ok("GET", "/dead-letters?fleet_id=\(target)").rows("dead_letters").last?.text("log_id") ?? ""
+    }
+
     /// The end of the log, once everything that was answered is in it.
     var end: Int64 { get async throws { try await api.orchestrator.inspect { $0.position } } }
 

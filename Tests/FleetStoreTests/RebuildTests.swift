@@ -138,6 +138,23 @@ struct RebuildTests {
             SQL("test.tamper", "INSERT INTO coordination_metrics VALUES (x'00', x'01', 'load', 0.5, 'ratio', 0)")
         ),
         (
+            "webhooks",
+            SQL(
+                "test.tamper",
+                """
+                INSERT INTO webhooks (webhook_id, fleet_id, url, status, secret, public_key, starts_after, created_by, \
+                version, created_at, updated_at) \
+                VALUES (x'00', 'forged', 'https://forger.example', 'active', '{}', '', 0, 'nobody', 1, 0, 0)
+                """)
+        ),
+        (
+            "event_replays",
+            SQL(
+                "test.tamper",
+                "INSERT INTO event_replays VALUES (x'00', x'01', 'forged', 1, 2, 'running', NULL, 'nobody', 1, 0, NULL)"
+            )
+        ),
+        (
             "messages",
             SQL(
                 "test.tamper",

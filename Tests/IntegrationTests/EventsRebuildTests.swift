@@ -5,7 +5,9 @@ import Testing
 @Suite("events rebuild")
 struct EventsRebuildTests {
     private static let tables: Set<Substring> = [
-        "allocations", "api_keys", "communication_logs", "coordination_metrics", "messages", "fleet_balances",
+        "allocations", "api_keys", "communication_logs", "coordination_metrics", "messages", "webhooks",
+        "event_replays",
+        "fleet_balances",
         "fleet_federation_members",
         "fleet_federations", "fleet_quotas", "fleets",
         "resource_sharing", "resources",
@@ -76,6 +78,10 @@ struct EventsRebuildTests {
             "/messages",
             #"{"federation_id":"\#(federation)","source_fleet_id":"north","target_fleet_id":"south","#
                 + #""message_type":"note","message_content":"hello"}"#)
+        let hook = try await post(
+            "/webhooks", #"{"url":"https://192.0.32.10/","fleet_id":"north","event_types":["quota.removed"]}"#)
+        let webhook = try #require(hook["webhook_id"]?.stringValue)
+        _ = try await post("/webhooks/\(webhook)/replay", #"{"from_position":"1","to_position":"2"}"#)
         _ = try await post(
             "/metrics",
             #"{"federation_id":"\#(federation)","metric_type":"load","metric_value":0.5,"metric_unit":"ratio"}"#)

@@ -30,7 +30,8 @@ extension Role {
     private static let operation: Set<Permission> = [
         .federationCreate, .federationRead, .federationManage, .memberManage, .fleetRead, .fleetManage, .fleetOperate,
         .sharingRead, .sharingRequest, .sharingApprove, .sharingManage, .communicationRead, .communicationSend,
-        .communicationReceive, .metricsRead, .metricsWrite, .eventRead, .auditRead, .keyManage,
+        .communicationReceive, .communicationManage, .metricsRead, .metricsWrite, .eventRead, .eventReplay, .auditRead,
+        .keyManage,
     ]
     private static let viewing: Set<Permission> = [
         .federationRead, .fleetRead, .sharingRead, .communicationRead, .metricsRead, .eventRead,

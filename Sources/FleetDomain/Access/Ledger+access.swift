@@ -61,6 +61,8 @@ extension Ledger {
                 coordinatorsOf: areOpen(delivery.source, delivery.target, in: delivery.federation)
                     ? delivery.federation : nil)
         case .metric(let metric): Audience(coordinatorsOf: metric.federation)
+        case .webhook(let webhook): Audience(parties: [webhook.fleet])
+        case .replay(let replay): Audience(parties: [replay.fleet])
         case .apiKey: Audience()
         case .crossing(let crossing): Audience(parties: [crossing.protected])
         }

@@ -13,10 +13,14 @@ package struct Principal: Sendable, Equatable {
     /// Whom the service itself acts as: the start, which makes the administrator's key.
     package static let system = Principal(subject: "system", roles: [.platformAdmin])
 
-    /// Whether a subject names one of ours, so that no issuer may give it to a caller: an API key, the service
-    /// itself, or the clock.
+    /// Before the id of a webhook in its subject.
+    static let webhookPrefix = "webhook:"
+
+    /// Whether a subject names one of ours, so that no issuer may give it to a caller: an API key, a webhook,
+    /// the service itself, or the clock.
     package static func isReserved(_ subject: String) -> Bool {
-        subject.utf8.starts(with: "key:".utf8) || subject == system.subject || subject == Event.clock
+        subject.utf8.starts(with: "key:".utf8) || subject.utf8.starts(with: webhookPrefix.utf8)
+            || subject == system.subject || subject == Event.clock
     }
 
     package init(
@@ -56,10 +60,12 @@ package enum Permission: String, Sendable, CaseIterable {
     case communicationRead = "communication:read"
     case communicationSend = "communication:send"
     case communicationReceive = "communication:receive"
+    case communicationManage = "communication:manage"
     case communicationSafety = "communication:safety"
     case metricsRead = "metrics:read"
     case metricsWrite = "metrics:write"
     case eventRead = "event:read"
+    case eventReplay = "event:replay"
     case auditRead = "audit:read"
     case keyManage = "key:manage"
 }

@@ -41,6 +41,8 @@ extension View {
             write(message.head, message.deliveries, at: message.createdAt, content: content, to: &writer)
         case .delivery(let delivery):
             write(delivery, at: delivery.resolvedAt ?? delivery.createdAt, to: &writer)
+        case .webhook(let webhook): write(webhook, secret: secret, to: &writer)
+        case .replay(let replay): write(replay, to: &writer)
         case .metric(let metric): write(metric, to: &writer)
         case .apiKey(let key): write(key, secret: secret, to: &writer)
         case .crossing: preconditionFailure("a crossing is read in the audit log only")
@@ -99,6 +101,8 @@ extension Ledger {
         case .metric(let metric):
             guard let federation = federations[metric.federation] else { return false }
             return principal.holds(.metricsWrite, coordinating: standing(of: principal, in: federation))
+        case .webhook(let webhook): return holds(for: webhook.fleet)
+        case .replay(let replay): return holds(for: replay.fleet)
         case .apiKey(let key): return principal.isAdmin || key.createdBy == principal.subject
         case .crossing, .balance: return false
         }

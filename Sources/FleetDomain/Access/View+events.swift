@@ -11,6 +11,7 @@ extension View {
     ) -> Bool {
         if event.entity.kind == .apiKey { return seesKeyEvent(event) }
         if reader.holdsEverywhere(.eventRead) { return true }
+        if let owner = event.entity.managed { return reader.holds(.communicationManage, for: owner) }
         guard reader.mayHold(.eventRead), event.entity.kind != .crossing else { return false }
         if isParty(to: event) { return true }
         guard let federation = event.entity.federation, let standing = standings[federation] else { return false }
@@ -71,9 +72,10 @@ extension View {
     /// - Parameters:
     ///   - content: what a message says, where the reader may have it.
     ///   - sequence: the position as the reader may see it.
+    ///   - replay: the replay that it is part of, as an extension attribute.
     package func write(
         _ event: Event, standings: [Federation.ID: Standing], content: MessageContent? = nil, sequence: String,
-        to writer: inout JSONWriter
+        replay: EventReplay.ID? = nil, to writer: inout JSONWriter
     ) {
         writer.beginObject()
         writer.field("specversion", "1.0")
@@ -85,6 +87,7 @@ extension View {
         writer.field("datacontenttype", "application/json")
         writer.field("partitionkey", event.entity.subject)
         writer.field("sequence", sequence)
+        if let replay { writer.field("replayid", replay.description) }
         writer.key("data")
         writeData(of: event, standings: standings, content: content, to: &writer)
         writer.endObject()
@@ -107,6 +110,8 @@ extension View {
         case .message(let message):
             write(message.head, message.deliveries, at: event.at, content: content, to: &writer)
         case .delivery(let delivery): write(delivery, at: event.at, to: &writer)
+        case .webhook(let webhook): write(webhook, to: &writer)
+        case .replay(let replay): write(replay, to: &writer)
         case .metric(let metric): write(metric, to: &writer)
         case .apiKey(let key): write(key, to: &writer)
         case .crossing(let crossing): write(crossing, to: &writer)

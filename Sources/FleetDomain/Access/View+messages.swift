@@ -142,7 +142,7 @@ extension View {
     /// How far all of them are: the least far of those still on their way, or how the last ended.
     private static func status(of deliveries: [Delivery], at now: Timestamp) -> DeliveryStatus {
         let statuses = deliveries.map { $0.status(at: now) }
-        let order: [DeliveryStatus] = [.accepted, .delivered, .rejected, .expired, .acknowledged]
+        let order: [DeliveryStatus] = [.accepted, .delivered, .deadLettered, .rejected, .expired, .acknowledged]
         return order.first(where: statuses.contains) ?? .accepted
     }
 }

@@ -90,6 +90,8 @@ extension Ledger {
     package mutating func erase(_ id: Fleet.ID, _ context: inout Context) throws(FleetError) -> Entity {
         var fleet = try ownedFleet(id, context.principal, .fleetManage)
         context.actingFleet = id
+        // What signs for them goes with the data.
+        disableWebhooks(of: id, "fleet_erased", &context)
         fleet.contact = nil
         fleet.keyGeneration += 1
         fleet.version += 1
@@ -118,6 +120,7 @@ extension Ledger {
             throw FleetError(.fleetInUse, "The fleet is in \(memberships) federations; it leaves them first.")
         }
         context.actingFleet = id
+        disableWebhooks(of: id, "fleet_retired", &context)
         fleet.status = .retired
         fleet.version += 1
         fleet.updatedAt = context.now

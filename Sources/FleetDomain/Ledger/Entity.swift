@@ -12,12 +12,16 @@ package enum Entity: Sendable, Equatable {
     case lease(Lease)
     case message(Message)
     case delivery(Delivery)
+    case webhook(Webhook)
+    case replay(EventReplay)
     case metric(Metric)
     case apiKey(APIKey)
     case crossing(Crossing)
 
     package enum Kind: String, Sendable, CaseIterable {
-        case federation, member, quota, balance, allocation, fleet, resource, message, delivery, crossing, metric
+        case federation, member, quota, balance, allocation, fleet, resource, message, delivery, webhook, crossing,
+            metric
+        case replay = "event_replay"
         case lease = "sharing"
         case apiKey = "api_key"
     }
@@ -34,6 +38,8 @@ package enum Entity: Sendable, Equatable {
         case .lease: .lease
         case .message: .message
         case .delivery: .delivery
+        case .webhook: .webhook
+        case .replay: .replay
         case .metric: .metric
         case .apiKey: .apiKey
         case .crossing: .crossing
@@ -52,6 +58,8 @@ package enum Entity: Sendable, Equatable {
         case .lease(let record): record
         case .message(let record): record
         case .delivery(let record): record
+        case .webhook(let record): record
+        case .replay(let record): record
         case .metric(let record): record
         case .apiKey(let record): record
         case .crossing(let record): record
@@ -71,6 +79,8 @@ package enum Entity: Sendable, Equatable {
         case .lease(let lease): lease.id.description
         case .message(let message): message.id.description
         case .delivery(let delivery): delivery.message.description
+        case .webhook(let webhook): webhook.id.description
+        case .replay(let replay): replay.id.description
         case .metric(let metric): metric.id.description
         case .apiKey(let key): key.id.description
         case .crossing(let crossing): crossing.object
@@ -89,7 +99,7 @@ package enum Entity: Sendable, Equatable {
         case .message(let message): message.federation
         case .delivery(let delivery): delivery.federation
         case .metric(let metric): metric.federation
-        case .fleet, .resource, .apiKey, .crossing: nil
+        case .fleet, .resource, .webhook, .replay, .apiKey, .crossing: nil
         }
     }
 
@@ -107,6 +117,8 @@ package enum Entity: Sendable, Equatable {
         case .lease: self = .lease(try Lease(json: json))
         case .message: self = .message(try Message(json: json))
         case .delivery: self = .delivery(try Delivery(json: json))
+        case .webhook: self = .webhook(try Webhook(json: json))
+        case .replay: self = .replay(try EventReplay(json: json))
         case .metric: self = .metric(try Metric(json: json))
         case .apiKey: self = .apiKey(try APIKey(json: json))
         case .crossing: self = .crossing(try Crossing(json: json))
@@ -135,7 +147,11 @@ extension EventType {
         case .quotaSet, .quotaRemoved: .quota
         case .allocationDecided, .allocationCancelled, .allocationExpired: .allocation
         case .messageAccepted: .message
-        case .messageDelivered, .messageAcknowledged, .messageRejected, .messageExpired: .delivery
+        case .messageDelivered, .messageAcknowledged, .messageRejected, .messageExpired, .messageDeadLettered,
+            .messageRedriven:
+            .delivery
+        case .webhookRegistered, .webhookUpdated, .webhookDisabled, .webhookRemoved, .webhookTested: .webhook
+        case .replayStarted, .replayCompleted, .replayCancelled: .replay
         case .metricRecorded: .metric
         case .keyCreated, .keyRevoked: .apiKey
         case .violationBlocked, .privilegedRead: .crossing

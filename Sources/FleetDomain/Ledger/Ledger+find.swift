@@ -92,6 +92,9 @@ extension FleetError {
             case .allocationNotFound: "allocation"
             case .quotaNotFound: "quota"
             case .messageNotFound: "message"
+            case .deadLetterNotFound: "dead letter"
+            case .webhookNotFound: "webhook"
+            case .replayNotFound: "event replay"
             case .keyNotFound: "API key"
             default: "object"
             }

@@ -13,6 +13,8 @@ extension Ledger {
         case .resource(let new): resources[new.key].map(Entity.resource)
         case .lease(let new): leases[new.id].map(Entity.lease)
         case .apiKey(let new): keys[new.id].map(Entity.apiKey)
+        case .webhook(let new): webhooks[new.id].map(Entity.webhook)
+        case .replay(let new): replays[new.id].map(Entity.replay)
         case .delivery(let new): deliveries[new.id].map(Entity.delivery)
         case .message, .metric, .crossing: nil
         }
@@ -37,6 +39,8 @@ extension Ledger {
             quotas[some.key] = new?.asQuota.flatMap { $0.isRemoved ? nil : $0 }
             stir(some.key.member.federation, some.key.type)
         case .apiKey(let some)?: keys[some.id] = new?.asKey
+        case .webhook(let some)?: webhooks[some.id] = new?.asWebhook.flatMap { $0.status == .removed ? nil : $0 }
+        case .replay(let some)?: replays[some.id] = new?.asReplay.flatMap { $0.status == .running ? $0 : nil }
         case .member(let some)?: setMember(some.key, new?.asMember)
         case .lease(let some)?: setLease(some.id, new?.asLease)
         case .delivery(let some)?: setDelivery(some, new?.asDelivery)
@@ -256,6 +260,8 @@ extension Entity {
     package var asAllocation: Allocation? { if case .allocation(let value) = self { value } else { nil } }
     fileprivate var asQuota: Quota? { if case .quota(let value) = self { value } else { nil } }
     fileprivate var asKey: APIKey? { if case .apiKey(let value) = self { value } else { nil } }
+    package var asWebhook: Webhook? { if case .webhook(let value) = self { value } else { nil } }
+    package var asReplay: EventReplay? { if case .replay(let value) = self { value } else { nil } }
     package var asDelivery: Delivery? { if case .delivery(let value) = self { value } else { nil } }
     package var asMessage: Message? { if case .message(let value) = self { value } else { nil } }
     package var asLease: Lease? { if case .lease(let value) = self { value } else { nil } }

@@ -18,6 +18,10 @@ package struct Ledger: Sendable {
     /// Those on their way to their recipients.
     package internal(set) var deliveries: [Delivery.ID: Delivery] = [:]
     package internal(set) var keys: [APIKey.ID: APIKey] = [:]
+    /// Those that are not removed.
+    package internal(set) var webhooks: [Webhook.ID: Webhook] = [:]
+    /// Those that run.
+    package internal(set) var replays: [EventReplay.ID: EventReplay] = [:]
 
     // Derived from the events of leases.
     package internal(set) var balances: [Quota.Key: Balance] = [:]
@@ -147,7 +151,8 @@ extension Ledger {
         case .message(let message):
             put(event.entity)
             for delivery in message.deliveries { put(.delivery(delivery)) }
-        case .federation, .quota, .balance, .allocation, .fleet, .resource, .delivery, .metric, .apiKey, .crossing:
+        case .federation, .quota, .balance, .allocation, .fleet, .resource, .delivery, .webhook, .replay,
+            .metric, .apiKey, .crossing:
             put(event.entity)
         }
     }

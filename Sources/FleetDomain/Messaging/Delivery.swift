@@ -39,9 +39,10 @@ package struct Delivery: Sendable, Equatable {
     }
 }
 
-/// `accepted → delivered → acknowledged`, or another end.
+/// `accepted → delivered → acknowledged`, or another end; a dead letter can be put back on its way.
 package enum DeliveryStatus: String, Sendable, CaseIterable {
     case accepted, delivered, acknowledged, rejected, expired
+    case deadLettered = "dead_lettered"
 
     package var isFinal: Bool { self != .accepted && self != .delivered }
 }

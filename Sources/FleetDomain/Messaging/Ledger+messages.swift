@@ -166,7 +166,7 @@ extension Ledger {
         }
     }
 
-    private mutating func delivered(_ delivery: Delivery, _ context: inout Context) -> Delivery {
+    mutating func delivered(_ delivery: Delivery, _ context: inout Context) -> Delivery {
         guard delivery.status == .accepted else { return delivery }
         var delivery = delivery
         context.actingFleet = delivery.target

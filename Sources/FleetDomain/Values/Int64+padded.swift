@@ -6,3 +6,8 @@ extension Int64 {
         return String(repeating: "0", count: 19 - digits.count) + digits
     }
 }
+
+/// Decimal digits alone; `Int64` takes a plus sign too.
+package func wholeNumber(_ text: String) -> Int64? {
+    text.utf8.allSatisfy { (48...57).contains($0) } ? Int64(text) : nil
+}

@@ -1,6 +1,7 @@
 package import FleetDomain
 package import FleetService
 package import FleetStore
+package import Logging
 
 /// Everything that a handler may use. A class, so that a request passes one reference on and not a dozen.
 package final class API: Sendable {
@@ -11,6 +12,9 @@ package final class API: Sendable {
     package let sealer: Sealer
     package let vault: Vault
     package let router: CommunicationRouter
+    /// Where pushes may go, and what pushes.
+    package let webhooks: WebhookPolicy
+    package let sinks: WebhookSinks
     package let metrics: MetricsRegistry
     package let requiresIfMatch: Bool
     /// Makes the hash under which a principal is logged.
@@ -18,8 +22,8 @@ package final class API: Sendable {
 
     package init(
         store: Store, orchestrator: FederationOrchestrator, environment: Environment, authenticator: Authenticator,
-        sealer: Sealer, vault: Vault, metrics: MetricsRegistry, requiresIfMatch: Bool,
-        callerHash: @escaping @Sendable (Principal) -> String
+        sealer: Sealer, vault: Vault, webhooks: WebhookPolicy, metrics: MetricsRegistry, requiresIfMatch: Bool,
+        callerHash: @escaping @Sendable (Principal) -> String, logger: Logger
     ) {
         self.store = store
         self.orchestrator = orchestrator
@@ -28,6 +32,10 @@ package final class API: Sendable {
         self.sealer = sealer
         self.vault = vault
         router = CommunicationRouter(store: store, orchestrator: orchestrator, environment: environment)
+        self.webhooks = webhooks
+        sinks = WebhookSinks(
+            store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: environment,
+            policy: webhooks, metrics: metrics, logger: logger)
         self.metrics = metrics
         self.requiresIfMatch = requiresIfMatch
         self.callerHash = callerHash

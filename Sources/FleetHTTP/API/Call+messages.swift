@@ -65,13 +65,11 @@ extension Call {
     /// What a message says. That an administrator reads it, is noted.
     func content(of message: Message) async throws -> MessageContent {
         if principal.isAdmin { note(.privilegedRead, towards: message.source, action: .communicationRead) }
-        let text = try await stored { () throws(StoreError) in
-            try await api.vault.open(message.content, .messageContent, of: message.source)
+        do {
+            return try await api.vault.content(of: message)
+        } catch let error as StoreError {
+            throw FleetError(storage: error)
         }
-        guard let text else { return .erased }
-        guard let signature = message.signature else { return .open(text) }
-        let content = try? JSON.text(ofMember: "message_content", in: Array(text.utf8))
-        return .signed(content ?? "null", signature, body: text)
     }
 
     private func deliveries(at positions: Set<Int64>) async throws -> [Delivery] {

@@ -1,5 +1,6 @@
 import FleetDomain
 import FleetJSON
+import FleetService
 import FleetStore
 import Hummingbird
 

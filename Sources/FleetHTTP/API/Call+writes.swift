@@ -37,8 +37,8 @@ struct Write: Sendable {
     /// The object that `If-Match` speaks of; nil for what does not exist before.
     var target: (@Sendable (Ledger) throws(FleetError) -> Entity)?
     let decide: Decide
-    /// What is left to do after it, where it goes on.
-    var obligations: @Sendable (Entity, Ledger) -> [Obligation] = { _, _ in [] }
+    /// What is left to do after it, where that may be something.
+    var obligations: (@Sendable (Entity, Ledger) -> [Obligation])?
     let answer: @Sendable (Entity) -> WriteAnswer
     /// Shown with the object this one time, such as a new key.
     var secret: String?
@@ -80,7 +80,7 @@ extension Call {
             }
             let entity = try write.decide(&ledger, &context)
             var decision = Decision(entity)
-            if let entity { decision.obligations = write.obligations(entity, ledger) }
+            if let entity { decision.obligations = write.obligations?(entity, ledger) ?? [] }
             decision.place = entity?.waiter.flatMap { ledger.place(of: $0, context) }
             if case .federation(let federation)? = entity {
                 decision.standing = ledger.standing(of: context.principal, in: federation)
@@ -212,7 +212,9 @@ extension Call {
             decision.leases = try await leases(decidedWith: allocation, position)
         }
         decision.place = try await place(of: event.entity)
-        decision.obligations = try await api.orchestrator.inspect { ledger in write.obligations(event.entity, ledger) }
+        decision.obligations = try await api.orchestrator.inspect { ledger in
+            write.obligations?(event.entity, ledger) ?? []
+        }
         var response = try await answer(write, decision, event.position, isReplay: true)
         response.headers.append(HTTPField(name: .idempotencyReplayed, value: "true"))
         return response
@@ -256,7 +258,7 @@ extension Call {
                 view.bytes(
                     of: entity, write.facet, standing: decision.standing, leases: decision.leases, place: place,
                     use: decision.use, opened: opened, secret: isReplay ? nil : write.secret,
-                    obligations: answer.status == .accepted ? decision.obligations : nil)
+                    obligations: answer.status == .accepted && write.obligations != nil ? decision.obligations : nil)
             }
             let isPlain = decision.place == nil && opened == nil
             response = try self.answer(

@@ -185,8 +185,3 @@ package final class Call: Sendable {
             requestID: request.identity.requestID, dryRun: isDryRun)
     }
 }
-
-/// Decimal digits alone; `Int64` takes a plus sign too.
-func wholeNumber(_ text: String) -> Int64? {
-    text.utf8.allSatisfy { (48...57).contains($0) } ? Int64(text) : nil
-}

@@ -63,6 +63,9 @@ extension ErrorCode {
         case .sharingNotFound: .init(.notFound, "Resource sharing not found")
         case .allocationNotFound: .init(.notFound, "Allocation not found")
         case .messageNotFound: .init(.notFound, "Message not found")
+        case .deadLetterNotFound: .init(.notFound, "Dead letter not found")
+        case .webhookNotFound: .init(.notFound, "Webhook not found")
+        case .replayNotFound: .init(.notFound, "Event replay not found")
         case .keyNotFound: .init(.notFound, "API key not found")
 
         case .fleetExists: .init(.conflict, "Fleet exists")
@@ -88,6 +91,12 @@ extension ErrorCode {
         case .signatureRequired: .init(.forbidden, "Signature required")
         case .signingKeyUnknown: .init(.unprocessableContent, "Signing key unknown")
         case .nonceReused: .init(.conflict, "Nonce reused")
+        case .webhookURLInvalid: .init(.unprocessableContent, "Webhook URL invalid")
+        case .webhookURLPrivate: .init(.unprocessableContent, "Webhook URL private")
+        case .webhookLimit: .init(.conflict, "Webhook limit")
+        case .webhookDisabled: .init(.conflict, "Webhook disabled")
+        case .replayRangeInvalid: .init(.unprocessableContent, "Replay range invalid")
+        case .replayLimit: .init(.conflict, "Replay limit")
         case .backlogFull: .init(.conflict, "Backlog full")
         case .sameFleet: .init(.unprocessableContent, "Source and target are the same fleet")
 

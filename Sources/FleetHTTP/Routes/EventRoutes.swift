@@ -15,18 +15,18 @@ enum EventRoutes {
         let after = try call.start()
         try call.request.negotiate("application/json")
         let limit = call.query["limit"].flatMap { Int($0) } ?? limitDefault
-        var reader = try reader(call)
-        let (events, end, _) = try await reader.read(after: after ?? 0, limit: limit)
-        try await reader.handOver(events)
+        var feed = try feed(call)
+        let (events, end, _) = try await feed.read(after: after ?? 0, limit: limit)
+        try await feed.handOver(events)
         var writer = JSONWriter(capacity: 1024 * (events.count + 1))
         writer.beginObject()
         writer.key("events")
         writer.beginArray()
         for event in events {
-            reader.write(event, sequence: reader.place(of: event.position), to: &writer)
+            feed.write(event, sequence: feed.place(of: event.position), to: &writer)
         }
         writer.endArray()
-        writer.field("next_after", reader.place(of: end))
+        writer.field("next_after", feed.place(of: end))
         writer.endObject()
         return try call.answer(writer.bytes, isObject: false)
     }
@@ -46,14 +46,14 @@ enum EventRoutes {
         else { throw FleetError(.overloaded, "Too many streams are open; close one of them.") }
         let last = call.request.headers[.lastEventID].flatMap { $0.isEmpty ? nil : $0 }
         let start = try call.start(last)
-        let reader = try reader(call)
+        let feed = try feed(call)
         let position = start ?? log.position
         let body = ResponseBody { writer in
             let follower = log.tail.follow(as: call.principal.subject)
             defer { follower.end() }
             try await withGracefulShutdownHandler {
                 try await call.request.http.body.consumeWithInboundCloseHandler { _ in
-                    var stream = EventStream(call, reader, after: position, follower)
+                    var stream = EventStream(call, feed, after: position, follower)
                     try await stream.run(&writer)
                 } onInboundClosed: {
                     follower.end()
@@ -77,12 +77,12 @@ enum EventRoutes {
     }
 
     /// What the caller may see of the types and the federation that it asks for.
-    private static func reader(_ call: Call) throws(FleetError) -> EventReader {
+    private static func feed(_ call: Call) throws(FleetError) -> EventFeed {
         var filter = EventFilter()
         filter.types = try types(call.query["types"])
         let federation = call.parameter("federation_id", Federation.ID.init)
         let view = call.view
-        return EventReader(call, filter) { event, facts in
+        return EventFeed(call, filter) { event, facts in
             (federation == nil || event.entity.federation == federation)
                 && view.sees(event, standings: facts.standings, members: facts.members)
         }
@@ -92,8 +92,7 @@ enum EventRoutes {
         guard let text else { return nil }
         var types: [EventType] = []
         for part in text.split(separator: ",") {
-            let name = part.hasPrefix(EventType.prefix) ? part.dropFirst(EventType.prefix.count) : part
-            guard let type = EventType(rawValue: String(name)) else {
+            guard let type = EventType(name: part) else {
                 throw FleetError(.invalidParameter, "The parameter 'types' names an event type that does not exist.")
             }
             types.append(type)
@@ -112,13 +111,13 @@ enum EventRoutes {
         filter.to = call.parameter("to", Timestamp.init)
         let after = page.after.flatMap { Int64($0) } ?? 0
         let view = call.view
-        var reader = EventReader(call, filter) { event, facts in
+        var feed = EventFeed(call, filter) { event, facts in
             view.seesAudit(of: event, standings: facts.standings, members: facts.members)
                 && (fleet == nil || concerns(event, fleet, view)) && (outcome == nil || event.auditOutcome == outcome)
                 && (action == nil || event.auditAction == action)
         }
         // One more than the page, to know whether there is a next one.
-        let (events, end, isCut) = try await reader.read(after: after, limit: page.size + 1)
+        let (events, end, isCut) = try await feed.read(after: after, limit: page.size + 1)
         let shown = events.prefix(page.size)
         let last = events.count > page.size ? shown.last?.position : isCut ? end : nil
         let found = Page(found: Array(shown), size: page.size)

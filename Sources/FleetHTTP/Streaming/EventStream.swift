@@ -14,7 +14,7 @@ struct EventStream {
     private static let partLength = 64 << 10
 
     private let call: Call
-    private var reader: EventReader
+    private var feed: EventFeed
     private let follower: EventTail.Follower
     private var position: Int64
     private var wasAtEnd = false
@@ -28,9 +28,9 @@ struct EventStream {
     private var committed: CommittedLog { call.api.orchestrator.committed }
 
     /// - Parameter position: after which it begins.
-    init(_ call: Call, _ reader: EventReader, after position: Int64, _ follower: EventTail.Follower) {
+    init(_ call: Call, _ feed: EventFeed, after position: Int64, _ follower: EventTail.Follower) {
         self.call = call
-        self.reader = reader
+        self.feed = feed
         self.position = position
         self.follower = follower
         keyGeneration = call.api.orchestrator.committed.keyGeneration
@@ -41,10 +41,10 @@ struct EventStream {
         // With the place, so that who is cut before the first event goes on from here.
         try await write(": events\nretry: 1000\n\(idLine)\n", &writer)
         while !follower.isEnded, !Task.isCancelled, await isStillKnown() {
-            let (events, end, _) = try await reader.read(
+            let (events, end, _) = try await feed.read(
                 after: position, limit: Self.roundLength, from: committed.tail)
             if !events.isEmpty {
-                try await reader.handOver(events)
+                try await feed.handOver(events)
                 var text = ""
                 for event in events {
                     append(event, to: &text)
@@ -80,12 +80,12 @@ struct EventStream {
         return ContinuousClock.now - since >= limits.streamLagDuration
     }
 
-    private var idLine: String { "id: \(reader.place(of: position))\n" }
+    private var idLine: String { "id: \(feed.place(of: position))\n" }
 
     private func append(_ event: Event, to text: inout String) {
-        let sequence = reader.place(of: event.position)
+        let sequence = feed.place(of: event.position)
         var json = JSONWriter(capacity: 1024)
-        reader.write(event, sequence: sequence, to: &json)
+        feed.write(event, sequence: sequence, to: &json)
         text += "id: \(sequence)\nevent: \(EventType.prefix)\(event.type.rawValue)\ndata: "
         // A content is as it was written: line breaks between its tokens would end the line here.
         text += json.string.utf8.contains(where: isLineBreak) ? onOneLine(json.string) : json.string

@@ -15,6 +15,7 @@ package final class Vault: Sendable {
     package enum Field: String, Sendable {
         case contact
         case messageContent = "message_content"
+        case webhookSecret = "secret"
     }
 
     /// Named by the conflict of what is sealed under a key that is destroyed.

@@ -1,12 +1,13 @@
 import FleetDomain
 import Synchronization
 
-/// How far the log is durable, for those who wait for a position; when the API keys and the memberships last changed, for
-/// those who remember what they read of them; and the last events, for those who follow it.
+/// How far the log is durable, for those who wait for a position; when the API keys, the memberships and the webhooks last
+/// changed, for those who remember what they read of them; and the last events, for those who follow it.
 package final class CommittedLog: Sendable {
     private let end = Atomic<Int64>(0)
     private let changeOfKeys = Atomic<Int64>(0)
     private let changeOfMembers = Atomic<Int64>(0)
+    private let changeOfSinks = Atomic<Int64>(0)
     package let tail = EventTail()
     package let inboxes = InboxBells()
 
@@ -20,6 +21,9 @@ package final class CommittedLog: Sendable {
     /// The position of the last event that changed a federation or a membership, or from which that is not known.
     package var memberGeneration: Int64 { changeOfMembers.load(ordering: .acquiring) }
 
+    /// The position of the last event that changed what is pushed where, or from which that is not known.
+    package var sinkGeneration: Int64 { changeOfSinks.load(ordering: .acquiring) }
+
     /// Told before anybody is answered, so that who has seen an answer finds what it speaks of.
     func advance(over batch: Batch) {
         guard let last = batch.events.last else { return }
@@ -28,6 +32,9 @@ package final class CommittedLog: Sendable {
         }
         if let change = batch.events.last(where: { $0.entity.kind == .member || $0.entity.kind == .federation }) {
             changeOfMembers.store(change.position, ordering: .releasing)
+        }
+        if let change = batch.events.last(where: { $0.entity.kind == .webhook || $0.entity.kind == .replay }) {
+            changeOfSinks.store(change.position, ordering: .releasing)
         }
         end.store(last.position, ordering: .releasing)
         tail.append(batch.events)
@@ -42,6 +49,7 @@ package final class CommittedLog: Sendable {
         }
         changeOfKeys.store(position, ordering: .releasing)
         changeOfMembers.store(position, ordering: .releasing)
+        changeOfSinks.store(position, ordering: .releasing)
         end.store(position, ordering: .releasing)
     }
 }

@@ -16,7 +16,8 @@ package final class EventTail: Sendable {
         /// Of all of them.
         var weight = 0
         var sleepers: [UInt64: CheckedContinuation<Void, Never>] = [:]
-        var followers: [UInt64: String] = [:]
+        /// nil for sinks of ours, which count for nobody.
+        var followers: [UInt64: String?] = [:]
         var lastFollower: UInt64 = 0
     }
 
@@ -24,8 +25,8 @@ package final class EventTail: Sendable {
 
     init() {}
 
-    /// How many follow the log.
-    package var followers: Int { state.withLock { $0.followers.count } }
+    /// How many callers follow the log.
+    package var followers: Int { state.withLock { $0.followers.values.count { $0 != nil } } }
 
     func append(_ events: [Event]) {
         let sleepers = state.withLock { state in
@@ -76,10 +77,12 @@ package final class EventTail: Sendable {
     }
 
     /// Begins to follow; `Follower.end` ends it.
-    package func follow(as name: String) -> Follower {
+    ///
+    /// - Parameter name: the caller's; nil for a sink.
+    package func follow(as name: String?) -> Follower {
         let id = state.withLock { state in
             state.lastFollower += 1
-            state.followers[state.lastFollower] = name
+            state.followers[state.lastFollower] = .some(name)
             return state.lastFollower
         }
         return Follower(tail: self, id: id)

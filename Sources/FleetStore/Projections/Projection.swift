@@ -13,6 +13,8 @@ package enum Projection {
         case resource(Resource.Key)
         case message(Int64)
         case delivery(Delivery.ID)
+        case webhook(Webhook.ID)
+        case replay(EventReplay.ID)
         case metric(Metric.ID)
         case apiKey(APIKey.ID)
     }
@@ -40,6 +42,8 @@ package enum Projection {
         case .resource(let row): (.resource(row.key), Tables.resources.upsert(row))
         case .message(let message): (.message(message.position), Tables.messages.upsert(message.head))
         case .delivery(let row): (.delivery(row.id), Tables.deliveries.upsert(row))
+        case .webhook(let row): (.webhook(row.id), Tables.webhooks.upsert(row))
+        case .replay(let row): (.replay(row.id), Tables.replays.upsert(row))
         case .metric(let row): (.metric(row.id), Tables.metrics.upsert(row))
         case .apiKey(let row): (.apiKey(row.id), Tables.keys.upsert(row))
         // A crossing is its event alone; leases have been dealt with.

@@ -57,6 +57,8 @@ package enum Tables {
     package static let messages = Table<MessageHead>("messages", as: "h", key: ["message_id", "source_fleet_id"])
     package static let deliveries = Table<Delivery>(
         "communication_logs", as: "l", key: ["position", "target_fleet_id"])
+    package static let webhooks = Table<Webhook>("webhooks", as: "w", key: ["webhook_id"])
+    package static let replays = Table<EventReplay>("event_replays", as: "e", key: ["replay_id"])
     package static let metrics = Table<Metric>("coordination_metrics", as: "c", key: ["metric_id"])
     package static let keys = Table<APIKey>("api_keys", as: "k", key: ["key_id"])
 
@@ -65,7 +67,8 @@ package enum Tables {
         [
             (federations.name, federations.key), (members.name, members.key), (quotas.name, quotas.key),
             (balances.name, balances.key), (allocations.name, allocations.key), (leases.name, leases.key),
-            (messages.name, messages.key), (deliveries.name, deliveries.key), (metrics.name, metrics.key),
+            (webhooks.name, webhooks.key), (replays.name, replays.key), (messages.name, messages.key),
+            (deliveries.name, deliveries.key), (metrics.name, metrics.key),
             (fleets.name, fleets.key), (resources.name, resources.key),
             (keys.name, keys.key),
         ]

@@ -108,7 +108,7 @@ extension Store {
         switch status {
         case .accepted, .delivered: "(l.status = \(status.rawValue) AND l.expires_at > \(now))"
         case .expired: "(l.status = 'expired' OR (l.status IN ('accepted', 'delivered') AND l.expires_at <= \(now)))"
-        case .acknowledged, .rejected: "l.status = \(status.rawValue)"
+        case .acknowledged, .rejected, .deadLettered: "l.status = \(status.rawValue)"
         }
     }
 

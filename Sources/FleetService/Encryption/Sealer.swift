@@ -1,12 +1,6 @@
 import Crypto
 package import FleetDomain
-import FleetService
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import Foundation
 
 /// Seals what a caller carries for us and must neither read nor forge: positions of the log and places in lists.
 ///

@@ -1,31 +1,34 @@
-import FleetDomain
-import FleetJSON
-import FleetService
-import FleetStore
+package import FleetDomain
+package import FleetStore
 
-/// Reads the log for one caller, who is shown what it may see today.
-struct EventReader {
+/// Reads the log for one reader, who is shown what it may see today.
+package struct EventReader: Sendable {
     /// What decides today whether a reader may see an event of the past.
-    struct Facts {
-        var standings: [Federation.ID: Standing] = [:]
-        var members: [Member.Key: Member] = [:]
+    package struct Facts: Sendable {
+        package var standings: [Federation.ID: Standing] = [:]
+        package var members: [Member.Key: Member] = [:]
     }
 
-    private let call: Call
+    private let principal: Principal
+    private let store: Store
+    private let committed: CommittedLog
     private let filter: EventFilter
     private let isSeen: @Sendable (Event, Facts) -> Bool
-    private var facts = Facts()
-    /// What the messages that were handed over say, by their positions, where the caller may have it.
-    private var contents: [Int64: MessageContent] = [:]
+    package private(set) var facts = Facts()
     /// As of which change of a membership the standings are.
     private var generation: Int64?
 
     /// - Parameter isSeen: what is shown of what the filter lets through.
-    init(_ call: Call, _ filter: EventFilter, isSeen: @escaping @Sendable (Event, Facts) -> Bool) {
-        self.call = call
+    package init(
+        _ principal: Principal, _ filter: EventFilter, store: Store, committed: CommittedLog,
+        isSeen: @escaping @Sendable (Event, Facts) -> Bool
+    ) {
+        self.principal = principal
+        self.store = store
+        self.committed = committed
         self.isSeen = isSeen
         var filter = filter
-        if !call.principal.holdsEverywhere(.eventRead) { filter.reader = call.principal }
+        if !principal.holdsEverywhere(.eventRead) { filter.reader = principal }
         self.filter = filter
     }
 
@@ -34,9 +37,9 @@ struct EventReader {
     /// - Parameter tail: where what is not in it is read from the store; it knows the filter's types only.
     /// - Returns: the events, up to where was looked, and whether the log may go on behind that. Asking where it ends by
     ///   now would tell a reader that somebody else did something meanwhile.
-    mutating func read(
+    package mutating func read(
         after: Int64, limit: Int, from tail: EventTail? = nil
-    ) async throws -> (events: [Event], end: Int64, isCut: Bool) {
+    ) async throws(StoreError) -> (events: [Event], end: Int64, isCut: Bool) {
         var found: [Event] = []
         var (position, size) = (after, 0)
         let last = after + Store.stretchLength
@@ -44,11 +47,7 @@ struct EventReader {
             try await refreshStandings()
             let stretch = try await stretch(after: position, limit: min(limit, Self.sliceLength), from: tail)
             guard stretch.end > position else { break }
-            let keys = Set(stretch.events.flatMap(call.view.membersToCheck))
-            if !keys.isEmpty {
-                let store = call.api.store
-                facts.members = try await stored { () throws(StoreError) in try await store.members(keys) }
-            }
+            try await lookUpMembers(of: stretch.events)
             for event in stretch.events where found.count < limit {
                 position = event.position
                 guard isSeen(event, facts) else { continue }
@@ -62,35 +61,30 @@ struct EventReader {
         return (found, position, position >= last)
     }
 
+    /// Of events that were read before, those that are still shown.
+    package mutating func stillShown(_ events: [Event]) async throws(StoreError) -> [Event] {
+        guard !events.isEmpty else { return [] }
+        try await refreshStandings()
+        try await lookUpMembers(of: events)
+        return events.filter { isSeen($0, facts) }
+    }
+
     /// Events that are read in one go, and bytes of contents after which no more are: an answer stays small, and so does
     /// what is held for it.
     private static let sliceLength = 128
     private static let weightMax = 4 << 20
 
-    /// Readies what is about to be written: messages among the events are handed to the caller where it receives them,
-    /// and what an administrator is shown by its privilege is noted; that it was noted before is not noted again.
-    mutating func handOver(_ events: [Event]) async throws {
-        contents = try await call.handOverContents(of: events.compactMap(\.entity.asMessage))
-        let owners = events.filter { $0.entity.kind != .crossing }.flatMap(\.audience.parties)
-        try await call.notePrivilege(towards: Set(owners), action: .eventRead)
+    private mutating func lookUpMembers(of events: [Event]) async throws(StoreError) {
+        let keys = Set(events.flatMap(View(reader: principal).membersToCheck))
+        if !keys.isEmpty { facts.members = try await store.members(keys) }
     }
 
-    /// The position as the reader may see it.
-    func place(of position: Int64) -> String { call.api.sealer.text(of: position, for: call.principal) }
-
-    /// - Parameter sequence: the place of the event, which is another text each time.
-    func write(_ event: Event, sequence: String, to writer: inout JSONWriter) {
-        call.view.write(
-            event, standings: facts.standings, content: contents[event.position], sequence: sequence, to: &writer)
-    }
-
-    private mutating func refreshStandings() async throws {
+    private mutating func refreshStandings() async throws(StoreError) {
         guard filter.reader != nil else { return }
         // Taken before they are read: whatever changes meanwhile has them read again.
-        let current = call.api.orchestrator.committed.memberGeneration
+        let current = committed.memberGeneration
         guard generation != current else { return }
-        let (store, principal) = (call.api.store, call.principal)
-        facts.standings = try await stored { () throws(StoreError) in try await store.standings(of: principal) }
+        facts.standings = try await store.standings(of: principal)
         generation = current
     }
 
@@ -103,15 +97,15 @@ struct EventReader {
             || audience.coordinatorsOf.map { facts.standings[$0] != nil } == true
     }
 
-    private func stretch(after position: Int64, limit: Int, from tail: EventTail?) async throws -> EventStretch {
+    private func stretch(
+        after position: Int64, limit: Int, from tail: EventTail?
+    ) async throws(StoreError) -> EventStretch {
         if let events = tail?.events(after: position, limit: limit) {
             let types = filter.types
             let wanted = events.filter { (types?.contains($0.type) ?? true) && mayConcern($0) }
             return EventStretch(events: wanted, end: events.last?.position ?? position)
         }
-        let (store, filter, standings) = (call.api.store, filter, facts.standings)
-        return try await stored { () throws(StoreError) in
-            try await store.events(matching: filter, after: position, limit: limit, standings: standings)
-        }
+        return try await store.events(
+            matching: filter, after: position, limit: limit, standings: facts.standings)
     }
 }

@@ -1,0 +1,111 @@
+import AsyncHTTPClient
+import FleetDomain
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+
+/// Sends requests to one URL, and to no other address than the one that was checked.
+actor WebhookConnection {
+    /// What came of a request.
+    enum Answer: Sendable, Equatable {
+        case answered(Int, retryAfter: Seconds?)
+        /// A word for the log of deliveries.
+        case failed(String)
+    }
+
+    private static let connectDuration = TimeAmount.seconds(5)
+    /// For all of a request, its name looked up and its answer read: who takes longer should answer first and work then.
+    private static let requestDuration = Duration.seconds(15)
+    private static let lookUpDuration = Duration.seconds(5)
+    /// Bytes of an answer that are read, so that the connection can be used again; nobody looks at them.
+    private static let answerBytesMax = 64 << 10
+    /// How long a name is not looked up again.
+    private static let addressLifetime = Duration.seconds(30)
+
+    private let policy: WebhookPolicy
+    private var client: HTTPClient?
+    private var address: NetworkAddress?
+    private var lookedUpAt: ContinuousClock.Instant?
+
+    init(_ policy: WebhookPolicy) { self.policy = policy }
+
+    func post(_ body: [UInt8], headers: [(String, String)], to text: String) async -> Answer {
+        guard let url = try? WebhookURL(text, allowsPrivate: policy.allowsPrivate) else {
+            return .failed("address_not_public")
+        }
+        if let failure = await connect(to: url) { return failure }
+        guard let client else { return .failed("unreachable") }
+        var request = HTTPClientRequest(url: url.text)
+        request.method = .POST
+        request.headers = HTTPHeaders(headers)
+        request.body = .bytes(ByteBuffer(bytes: body))
+        let ready = request
+        return await withTaskGroup(of: Answer.self) { group in
+            group.addTask { await Self.execute(ready, by: client) }
+            group.addTask {
+                try? await Task.sleep(for: Self.requestDuration)
+                return .failed("timeout")
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? .failed("timeout")
+        }
+    }
+
+    private static func execute(_ request: HTTPClientRequest, by client: HTTPClient) async -> Answer {
+        do {
+            let response = try await client.execute(request, timeout: TimeAmount(requestDuration))
+            // Too long an answer costs its connection.
+            _ = try? await response.body.collect(upTo: answerBytesMax)
+            return .answered(
+                Int(response.status.code),
+                retryAfter: response.headers.first(name: "retry-after").flatMap(seconds(until:)))
+        } catch let error as HTTPClientError {
+            let isLate = [.deadlineExceeded, .connectTimeout, .readTimeout].contains(error)
+            return .failed(isLate ? "timeout" : "unreachable")
+        } catch is NIOSSLError {
+            return .failed("tls")
+        } catch {
+            return .failed("unreachable")
+        }
+    }
+
+    /// Readies a client whose only address for the host is one that was looked up and checked; it asks no resolver.
+    private func connect(to url: WebhookURL) async -> Answer? {
+        if let lookedUpAt, ContinuousClock.now - lookedUpAt < Self.addressLifetime, client != nil { return nil }
+        var found = url.literal.map { [$0] } ?? []
+        if found.isEmpty { found = await policy.addresses(of: url.host, within: Self.lookUpDuration) }
+        guard let first = found.first else { return .failed("unknown_host") }
+        // Of a name that is also of a private network nothing is believed.
+        guard policy.allowsPrivate || found.allSatisfy(\.isPublic) else { return .failed("address_not_public") }
+        lookedUpAt = .now
+        if let address, found.contains(address), client != nil { return nil }
+        await close()
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.httpVersion = .http1Only
+        configuration.timeout = .init(connect: Self.connectDuration)
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 4
+        if url.literal == nil { configuration.dnsOverride = [url.host: first.text] }
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        address = first
+        return nil
+    }
+
+    func close() async {
+        let old = client
+        client = nil
+        address = nil
+        try? await old?.shutdown()
+    }
+
+    /// Seconds, or an HTTP date.
+    private static func seconds(until text: String) -> Seconds? {
+        if let seconds = wholeNumber(text) { return seconds }
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.timeZone = TimeZone(identifier: "GMT")
+        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
+        return format.date(from: text).map { max(0, Seconds($0.timeIntervalSinceNow)) }
+    }
+}

@@ -1,0 +1,165 @@
+import FleetDomain
+package import FleetStore
+package import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Keeps a sink running for each webhook that is active, and for each replay to one.
+package final class WebhookSinks: Service {
+    /// How long the log of deliveries remembers what ended, and how much is removed in one go.
+    private static let memory: Seconds = 7 * 86_400
+    private static let removalSlice = 10_000
+    private static let removalInterval = Duration.seconds(600)
+    /// How long a sink that failed waits before it begins again with what is stored.
+    private static let pause = Duration.seconds(1)
+
+    private let parts: WebhookSink.Parts
+    private let progress = SinkProgress()
+
+    package init(
+        store: Store, orchestrator: FederationOrchestrator, vault: Vault, sealer: Sealer, environment: Environment,
+        policy: WebhookPolicy, metrics: MetricsRegistry, logger: Logger
+    ) {
+        parts = WebhookSink.Parts(
+            store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: environment,
+            policy: policy, metrics: metrics, progress: progress, logger: logger)
+    }
+
+    private struct Running {
+        let version: Int64
+        let task: Task<Void, Never>
+    }
+
+    package func run() async throws {
+        let committed = parts.orchestrator.committed
+        let follower = committed.tail.follow(as: nil)
+        defer { follower.end() }
+        var running: [SinkName: Running] = [:]
+        await withTaskCancellationOrGracefulShutdownHandler {
+            var lastRemoval: ContinuousClock.Instant?
+            while !follower.isEnded, !Task.isCancelled {
+                let generation = committed.sinkGeneration
+                guard let wanted = await wanted() else { break }
+                await reconcile(&running, with: wanted)
+                // Without webhooks there is nothing to remove.
+                if !wanted.known.isEmpty, lastRemoval.map({ ContinuousClock.now - $0 > Self.removalInterval }) ?? true {
+                    lastRemoval = .now
+                    await remove()
+                }
+                while committed.sinkGeneration == generation, !follower.isEnded, !Task.isCancelled {
+                    await follower.sleep { committed.sinkGeneration != generation }
+                    if lastRemoval.map({ ContinuousClock.now - $0 > Self.removalInterval }) == true { break }
+                }
+            }
+        } onCancelOrGracefulShutdown: {
+            follower.end()
+        }
+        for sink in running.values { sink.task.cancel() }
+        for sink in running.values { await sink.task.value }
+    }
+
+    /// The sinks that are to run; nil when there is no writer any more.
+    private func wanted() async -> (sinks: [SinkName: WebhookSink.Subject], known: Set<SinkName>)? {
+        let state = try? await parts.orchestrator.inspect { ($0.webhooks, $0.replays) }
+        guard let (webhooks, replays) = state else { return nil }
+        var sinks: [SinkName: WebhookSink.Subject] = [:]
+        var known: Set<SinkName> = []
+        for webhook in webhooks.values {
+            known.formUnion([.webhook(webhook.id), .warnings(webhook.id)])
+            guard webhook.status == .active else { continue }
+            sinks[.webhook(webhook.id)] = WebhookSink.Subject(webhook: webhook)
+            if webhook.takes(.messageAccepted) { sinks[.warnings(webhook.id)] = WebhookSink.Subject(webhook: webhook) }
+        }
+        for replay in replays.values {
+            known.insert(.replay(replay.id))
+            guard let webhook = webhooks[replay.webhook], webhook.status == .active else { continue }
+            sinks[.replay(replay.id)] = WebhookSink.Subject(webhook: webhook, replay: replay)
+        }
+        return (sinks, known)
+    }
+
+    private func reconcile(
+        _ running: inout [SinkName: Running],
+        with wanted: (sinks: [SinkName: WebhookSink.Subject], known: Set<SinkName>)
+    ) async {
+        for (name, sink) in running where wanted.sinks[name]?.webhook.version != sink.version {
+            sink.task.cancel()
+            await sink.task.value
+            running[name] = nil
+            progress.forget(name)
+        }
+        do throws(StoreError) {
+            for name in try await parts.store.sinks() where !wanted.known.contains(name) {
+                try await parts.store.retire(name, at: parts.environment.now())
+            }
+        } catch {
+            parts.logger.error("sinks that are over could not be removed", metadata: ["error": "\(error)"])
+        }
+        for (name, subject) in wanted.sinks where running[name] == nil {
+            let parts = parts
+            let task = Task {
+                while !Task.isCancelled {
+                    let connection = WebhookConnection(parts.policy)
+                    do {
+                        var sink = WebhookSink(name, subject, parts, connection)
+                        try await sink.run()
+                        await connection.close()
+                        return
+                    } catch {
+                        await connection.close()
+                        guard !Task.isCancelled else { return }
+                        parts.logger.error(
+                            "a sink begins again", metadata: ["sink": "\(name.text)", "error": "\(error)"])
+                        try? await Task.sleep(for: Self.pause)
+                    }
+                }
+            }
+            running[name] = Running(version: subject.webhook.version, task: task)
+        }
+    }
+
+    private func remove() async {
+        let now = parts.environment.now()
+        do throws(StoreError) {
+            try await parts.store.removePushes(endedBefore: now - Self.memory, limit: Self.removalSlice)
+        } catch {
+            parts.logger.error("the log of deliveries could not be cut", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// How far the sinks are behind the log, and what they are to try again.
+    package func gauges() -> [MetricsRegistry.Gauge] { progress.gauges(end: parts.orchestrator.committed.position) }
+}
+
+/// How far each sink has come, for who measures it.
+final class SinkProgress: Sendable {
+    private static let lag = MetricsRegistry.Name(
+        "fleet_sink_lag_events", help: "Positions that the sink furthest behind has not read yet.")
+    private static let depth = MetricsRegistry.Name(
+        "fleet_sink_depth", help: "What sinks have read and are still to hand on.")
+
+    private struct Place {
+        var position: Int64
+        var depth: Int
+    }
+
+    private let places = Mutex<[SinkName: Place]>([:])
+
+    func note(_ sink: SinkName, position: Int64, depth: Int) {
+        places.withLock { $0[sink] = Place(position: position, depth: depth) }
+    }
+
+    func forget(_ sink: SinkName) { places.withLock { $0[sink] = nil } }
+
+    func gauges(end: Int64) -> [MetricsRegistry.Gauge] {
+        let places = places.withLock { $0 }
+        return ["webhook", "warnings", "replay"].flatMap { kind -> [MetricsRegistry.Gauge] in
+            let some = places.filter { $0.key.kind == kind }.values
+            let lag = kind == "replay" ? 0 : some.map { max(0, end - $0.position) }.max() ?? 0
+            return [
+                (Self.lag, ["sink": kind], Double(lag)),
+                (Self.depth, ["sink": kind], Double(some.reduce(0) { $0 + $1.depth })),
+            ]
+        }
+    }
+}
