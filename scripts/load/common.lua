@@ -1,4 +1,5 @@
--- Shared by the load scripts: the key, a counter a thread, and the percentiles that are printed at the end.
+-- Shared by the load scripts: the key, a counter a thread, and the percentiles that are printed at the end. Where one
+-- thing takes several requests, `steps` says how many: the rate is of things, the percentiles are of requests.
 local threads = 0
 
 function setup(thread)
@@ -27,6 +28,6 @@ end
 function done(summary, latency, requests)
     local errors = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout
     io.write(string.format("RESULT %.1f %.2f %.2f %.2f %d\n",
-        summary.requests / (summary.duration / 1000000), latency:percentile(50) / 1000,
+        summary.requests / (steps or 1) / (summary.duration / 1000000), latency:percentile(50) / 1000,
         latency:percentile(95) / 1000, latency:percentile(99) / 1000, errors))
 end

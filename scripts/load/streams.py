@@ -1,9 +1,11 @@
 """Follows the events of a running service with many readers, on the loopback address, and prints how soon they hear.
 
-    API_KEY=… streams.py PORT READERS RATE SECONDS [PID]
+    API_KEY=… FEDERATION=… KEYS=… streams.py PORT READERS RATE SECONDS [PID]
 
-RATE events a second are made, one after the other; the time is taken from the first byte of the request that makes one to
-the receipt at each reader. With a RATE of 0 the readers are idle. With PID, what the process holds of memory is printed.
+The readers are operators of the fleet load-1. RATE messages a second come to it from load-0, whose key is the first of
+KEYS, one after the other; the time is taken from the first byte of the request that sends one to the receipt at each
+reader, and so includes its way to the disk. With a RATE of 0 the readers are idle. With PID, what the process holds of
+memory is printed.
 """
 
 import asyncio
@@ -24,7 +26,7 @@ sent: dict[str, float] = {}
 waits: list[float] = []
 
 
-def head(method: str, path: str, length: int = 0, key: str = os.environ["API_KEY"]) -> bytes:
+def head(method: str, path: str, key: str, length: int = 0) -> bytes:
     return (
         f"{method} {BASE}{path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
@@ -34,7 +36,7 @@ def head(method: str, path: str, length: int = 0, key: str = os.environ["API_KEY
 def make_key() -> str:
     request = urllib.request.Request(
         f"http://{HOST}:{PORT}{BASE}/api-keys",
-        data=b'{"name":"streams","roles":["auditor"]}',
+        data=b'{"name":"streams","roles":["fleet_operator"],"fleet_ids":["load-1"]}',
         headers={"Authorization": f"Bearer {os.environ['API_KEY']}", "Content-Type": "application/json"},
     )
     return json.load(urllib.request.urlopen(request))["key"]
@@ -48,7 +50,7 @@ def resident() -> int:
 
 async def read(key: str) -> None:
     reader, writer = await asyncio.open_connection(HOST, PORT)
-    writer.write(head("GET", "/events/stream?types=federation.created", key=key))
+    writer.write(head("GET", "/events/stream?types=message.accepted", key))
     rest = b""
     while chunk := await reader.read(1 << 16):
         now = time.perf_counter()
@@ -62,13 +64,22 @@ async def read(key: str) -> None:
 
 async def write() -> int:
     reader, writer = await asyncio.open_connection(HOST, PORT)
+    message = {
+        "federation_id": os.environ["FEDERATION"],
+        "source_fleet_id": "load-0",
+        "target_fleet_id": "load-1",
+        "message_type": "dock.ready",
+    }
+    key = os.environ["KEYS"].split()[0]
     count, end = 0, time.monotonic() + SECONDS
     while time.monotonic() < end:
         name = f"{os.getpid()}-{count}"
-        body = json.dumps({"name": f"stream-{name}"}).encode()
+        body = json.dumps(message | {"message_content": {"name": f"stream-{name}"}}, separators=(",", ":")).encode()
         sent[name] = time.perf_counter()
-        writer.write(head("POST", "/federations", len(body)) + body)
-        fields = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
+        writer.write(head("POST", "/messages", key, len(body)) + body)
+        status, *fields = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
+        if " 201 " not in status:
+            sys.exit(f"streams: a message is answered with {status}")
         await reader.readexactly(next(int(f.split(":")[1]) for f in fields if f.startswith("content-length:")))
         count += 1
         await asyncio.sleep(1 / RATE)
@@ -91,7 +102,7 @@ async def main() -> None:
         waits.sort()
         p50, p99 = (waits[len(waits) * part // 100] * 1000 for part in (50, 99))
         print(
-            f"{READERS} streams, {count} events: {len(waits)} of {count * READERS} heard, "
+            f"{READERS} streams, {count} messages: {len(waits)} of {count * READERS} heard, "
             f"p50 {p50:.1f} ms  p99 {p99:.1f} ms  most {waits[-1] * 1000:.1f} ms"
         )
     else:
