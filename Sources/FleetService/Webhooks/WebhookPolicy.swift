@@ -28,6 +28,7 @@ package struct WebhookPolicy: Sendable {
     }
 
     func addresses(of host: String, within limit: Duration) async -> [NetworkAddress] {
+        let host = host.lowercased()
         if let lookUp { return lookUp(host).compactMap { NetworkAddress($0) } }
         return await Resolver.addresses(of: host, within: limit)
     }
