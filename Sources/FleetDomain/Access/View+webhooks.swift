@@ -11,13 +11,27 @@ extension Entity {
     }
 }
 
+extension Webhook {
+    /// The URL without its path, which may hold what only its owner is to know.
+    fileprivate var origin: String {
+        var slashes = 0
+        return String(
+            url.prefix { character in
+                if character == "/" { slashes += 1 }
+                return slashes < 3 && character != "?"
+            })
+    }
+}
+
 extension View {
+    /// Who sees all events is shown where they go, and not the whole of the URL.
+    ///
     /// - Parameter secret: what signs its pushes, on the one occasion that it is shown.
     package func write(_ webhook: Webhook, secret: String? = nil, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.field("webhook_id", webhook.id.description)
         writer.field("fleet_id", webhook.fleet.description)
-        writer.field("url", webhook.url)
+        writer.field("url", reader.holds(.communicationManage, for: webhook.fleet) ? webhook.url : webhook.origin)
         if let types = webhook.types {
             writer.key("event_types")
             writer.value(.array(types.map { .string(EventType.prefix + $0.rawValue) }))

@@ -1,18 +1,53 @@
 import Foundation
 import NIOPosix
+import Synchronization
 
 /// Looks up the addresses of a name, off the threads that serve.
 enum Resolver {
     /// Empty when the name is not known, or not in time.
     static func addresses(of host: String, within limit: Duration) async -> [NetworkAddress] {
-        await withTaskGroup(of: [NetworkAddress]?.self) { group in
-            group.addTask { try? await NIOThreadPool.singleton.runIfActive { lookUp(host) } }
-            group.addTask {
-                try? await Task.sleep(for: limit)
+        let answer = Answer()
+        // A look-up cannot be cut short: one that is late goes on for nobody.
+        NIOThreadPool.singleton.submit { _ in answer.give(lookUp(host)) }
+        let timer = Task {
+            try? await Task.sleep(for: limit)
+            answer.give([])
+        }
+        defer { timer.cancel() }
+        return await answer.value
+    }
+
+    /// What was found first: the addresses, or that it took too long.
+    private final class Answer: Sendable {
+        private enum State {
+            case open
+            case awaited(CheckedContinuation<[NetworkAddress], Never>)
+            case given([NetworkAddress])
+        }
+
+        private let state = Mutex(State.open)
+
+        func give(_ addresses: [NetworkAddress]) {
+            let waiting: CheckedContinuation<[NetworkAddress], Never>? = state.withLock { state in
+                if case .given = state { return nil }
+                defer { state = .given(addresses) }
+                if case .awaited(let continuation) = state { return continuation }
                 return nil
             }
-            defer { group.cancelAll() }
-            return await group.next()?.flatMap(\.self) ?? []
+            waiting?.resume(returning: addresses)
+        }
+
+        var value: [NetworkAddress] {
+            get async {
+                await withCheckedContinuation { continuation in
+                    let given: [NetworkAddress]? = state.withLock { state in
+                        if case .given(let addresses) = state { return addresses }
+                        state = .awaited(continuation)
+                        return nil
+                    }
+                    if let given { continuation.resume(returning: given) }
+                }
+            }
         }
     }
 

@@ -15,7 +15,7 @@ actor WebhookConnection {
     }
 
     private static let connectDuration = TimeAmount.seconds(5)
-    /// For all of a request, its name looked up and its answer read: who takes longer should answer first and work then.
+    /// For a request and its answer: who takes longer should answer first and work then.
     private static let requestDuration = Duration.seconds(15)
     private static let lookUpDuration = Duration.seconds(5)
     /// Bytes of an answer that are read, so that the connection can be used again; nobody looks at them.
@@ -23,9 +23,15 @@ actor WebhookConnection {
     /// How long a name is not looked up again.
     private static let addressLifetime = Duration.seconds(30)
 
+    /// Clients of earlier addresses whose requests may still run.
+    private static let retiredMax = 4
+
     private let policy: WebhookPolicy
     private var client: HTTPClient?
+    private var retired: [HTTPClient] = []
     private var address: NetworkAddress?
+    /// The address that did not answer last, which others go before.
+    private var avoided: NetworkAddress?
     private var lookedUpAt: ContinuousClock.Instant?
 
     init(_ policy: WebhookPolicy) { self.policy = policy }
@@ -41,7 +47,7 @@ actor WebhookConnection {
         request.headers = HTTPHeaders(headers)
         request.body = .bytes(ByteBuffer(bytes: body))
         let ready = request
-        return await withTaskGroup(of: Answer.self) { group in
+        let answer = await withTaskGroup(of: Answer.self) { group in
             group.addTask { await Self.execute(ready, by: client) }
             group.addTask {
                 try? await Task.sleep(for: Self.requestDuration)
@@ -50,6 +56,12 @@ actor WebhookConnection {
             defer { group.cancelAll() }
             return await group.next() ?? .failed("timeout")
         }
+        if case .failed = answer {
+            // The next try looks the name up anew, and takes another address where there is one.
+            avoided = address
+            lookedUpAt = nil
+        }
+        return answer
     }
 
     private static func execute(_ request: HTTPClientRequest, by client: HTTPClient) async -> Answer {
@@ -63,10 +75,8 @@ actor WebhookConnection {
         } catch let error as HTTPClientError {
             let isLate = [.deadlineExceeded, .connectTimeout, .readTimeout].contains(error)
             return .failed(isLate ? "timeout" : "unreachable")
-        } catch is NIOSSLError {
-            return .failed("tls")
         } catch {
-            return .failed("unreachable")
+            return .failed(error is NIOSSLError || error is NIOSSLExtraError ? "tls" : "unreachable")
         }
     }
 
@@ -75,12 +85,17 @@ actor WebhookConnection {
         if let lookedUpAt, ContinuousClock.now - lookedUpAt < Self.addressLifetime, client != nil { return nil }
         var found = url.literal.map { [$0] } ?? []
         if found.isEmpty { found = await policy.addresses(of: url.host, within: Self.lookUpDuration) }
-        guard let first = found.first else { return .failed("unknown_host") }
+        let usable = found.filter { $0 != avoided }
+        // Resolvers give the addresses in another order each time.
+        guard let first = usable.first(where: { $0 == address }) ?? usable.first ?? found.first else {
+            return .failed("unknown_host")
+        }
         // Of a name that is also of a private network nothing is believed.
         guard policy.allowsPrivate || found.allSatisfy(\.isPublic) else { return .failed("address_not_public") }
         lookedUpAt = .now
-        if let address, found.contains(address), client != nil { return nil }
-        await close()
+        if first == address, client != nil { return nil }
+        // Another may have made a client meanwhile; none is waited for until there is a new one.
+        if let client { retired.append(client) }
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
@@ -89,14 +104,15 @@ actor WebhookConnection {
         if url.literal == nil { configuration.dnsOverride = [url.host: first.text] }
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         address = first
+        if retired.count > Self.retiredMax { try? await retired.removeFirst().shutdown() }
         return nil
     }
 
+    /// Nothing is pushed any more.
     func close() async {
-        let old = client
-        client = nil
-        address = nil
-        try? await old?.shutdown()
+        let clients = retired + (client.map { [$0] } ?? [])
+        (client, retired, address) = (nil, [], nil)
+        for client in clients { try? await client.shutdown() }
     }
 
     /// Seconds, or an HTTP date.

@@ -38,6 +38,8 @@ struct WebhookPusher: Sendable {
     private struct Prepared: Sendable {
         var result: Result
         var body: [UInt8]?
+        /// Why there is no body; a word.
+        var reason: String?
 
         var waiting: Result {
             var result = result
@@ -113,7 +115,7 @@ struct WebhookPusher: Sendable {
         // After its time nothing is delivered.
         guard let body = prepared.body, result.expiresAt.map({ now < $0 }) ?? true else {
             result.outcome = .dropped
-            result.push.error = prepared.body == nil ? "not_visible" : "expired"
+            result.push.error = prepared.reason ?? "expired"
             return result
         }
         result.push.attempts += 1
@@ -196,7 +198,7 @@ struct WebhookPusher: Sendable {
     private func prepare(
         _ push: Push, _ event: Event?, _ live: [Delivery.ID: Delivery], _ facts: EventReader.Facts
     ) async throws -> Prepared {
-        var prepared = Prepared(result: Result(push: push, outcome: .dropped), body: nil)
+        var prepared = Prepared(result: Result(push: push, outcome: .dropped), reason: "not_visible")
         guard let event else { return prepared }
         prepared.result.push.event = event.id
         var content: MessageContent?
@@ -206,10 +208,15 @@ struct WebhookPusher: Sendable {
                 let recipient = message.recipients.first { $0.fleet == webhook.fleet }
                 let delivery = recipient.flatMap { live[$0.delivery] }
                 // One that is answered, or over, is not handed out again; a replay may tell that it was.
-                guard delivery != nil || subject.replay != nil else { return prepared }
+                guard delivery != nil || subject.replay != nil else {
+                    prepared.reason = parts.environment.now() < message.expiresAt ? "answered" : "expired"
+                    return prepared
+                }
                 prepared.result.delivery = delivery?.id
-                if subject.replay == nil { prepared.result.expiresAt = message.expiresAt }
-                if delivery != nil { content = try await parts.vault.content(of: message) }
+                if delivery != nil {
+                    prepared.result.expiresAt = message.expiresAt
+                    content = try await parts.vault.content(of: message)
+                }
             } else {
                 content = try await parts.vault.content(of: message)
             }

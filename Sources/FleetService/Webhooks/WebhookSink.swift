@@ -126,7 +126,7 @@ struct WebhookSink {
 
     /// - Returns: whether there was something.
     private mutating func read(from tail: EventTail) async throws -> Bool {
-        guard canRead else { return false }
+        guard canRead, parts.orchestrator.committed.position > position else { return false }
         let (events, end, _) = try await reader.read(
             after: position, limit: Self.roundLength, from: subject.replay == nil ? tail : nil)
         guard end > position else { return false }
@@ -214,7 +214,6 @@ struct WebhookSink {
 
     /// Pushes, has the writer record what messages became of it, and then keeps what became of all.
     private mutating func carryOut(_ turns: [WebhookPusher.Turn], also blocked: [Push]) async throws {
-        let isLive = subject.replay == nil
         let done = try await pusher.push(turns, &reader, triesAll: hasWarningsOnly)
         let now = parts.environment.now()
         var kept: [Push] = []
@@ -223,7 +222,7 @@ struct WebhookSink {
             var push = result.push
             push.updatedAt = now
             conclude(&push, result, at: now)
-            if isLive, let delivery = result.delivery { changes.note(push, delivery) }
+            if let delivery = result.delivery { changes.note(push, delivery, isReplay: subject.replay != nil) }
             kept.append(push)
         }
         if !changes.isEmpty { try await record(changes) }
@@ -253,8 +252,7 @@ struct WebhookSink {
                 after: push.attempts, of: result.messageClass, at: now, spread: push.spread)
             push.status = next == nil ? .failed : .pending
             push.nextAt = next
-            guard let wait = result.retryAfter else { return }
-            restsUntil = now + min(wait, Self.retryAfterMax)
+            if let wait = result.retryAfter { restsUntil = now + min(wait, Self.retryAfterMax) }
         }
         if let next = push.nextAt, let end = result.expiresAt { push.nextAt = min(next, end) }
     }
@@ -312,9 +310,10 @@ private struct DeliveryChanges: Sendable {
 
     var isEmpty: Bool { taken.isEmpty && dead.isEmpty }
 
-    mutating func note(_ push: Push, _ delivery: Delivery.ID) {
+    /// That a replay does not arrive is no end of what is live.
+    mutating func note(_ push: Push, _ delivery: Delivery.ID, isReplay: Bool) {
         if push.status == .delivered { taken.append((delivery, push.attempts)) }
-        if push.status == .failed { dead.append((delivery, push.attempts)) }
+        if push.status == .failed, !isReplay { dead.append((delivery, push.attempts)) }
     }
 }
 

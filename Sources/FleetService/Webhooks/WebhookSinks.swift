@@ -153,13 +153,15 @@ final class SinkProgress: Sendable {
 
     func gauges(end: Int64) -> [MetricsRegistry.Gauge] {
         let places = places.withLock { $0 }
-        return ["webhook", "warnings", "replay"].flatMap { kind -> [MetricsRegistry.Gauge] in
+        var lags: [MetricsRegistry.Gauge] = []
+        var depths: [MetricsRegistry.Gauge] = []
+        for kind in ["webhook", "warnings", "replay"] {
             let some = places.filter { $0.key.kind == kind }.values
+            // A replay is not to reach the end.
             let lag = kind == "replay" ? 0 : some.map { max(0, end - $0.position) }.max() ?? 0
-            return [
-                (Self.lag, ["sink": kind], Double(lag)),
-                (Self.depth, ["sink": kind], Double(some.reduce(0) { $0 + $1.depth })),
-            ]
+            lags.append((Self.lag, ["sink": kind], Double(lag)))
+            depths.append((Self.depth, ["sink": kind], Double(some.reduce(0) { $0 + $1.depth })))
         }
+        return lags + depths
     }
 }
