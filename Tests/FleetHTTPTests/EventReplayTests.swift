@@ -98,7 +98,8 @@ struct EventReplayTests {
             for _ in 0..<4 { _ = try await replay(stage, to: webhook, from: first, to: last) }
             try await expect(409, "replay_limit", from: first, to: last)
             try await stage.service.refused(
-                404, "webhook_not_found", "POST", "/webhooks/\(id)/replay", #"{"from_position":"x","to_position":"y"}"#
+                404, "webhook_not_found", "POST", "/webhooks/\(id)/replay",
+                #"{"from_position":"x","to_position":"y"}"#
                     .replacing("\"x\"", with: "\"\(others[0])\"").replacing("\"y\"", with: "\"\(others[0])\""),
                 key: .some(stage.key("red")))
         }

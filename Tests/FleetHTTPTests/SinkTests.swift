@@ -61,7 +61,9 @@ struct SinkTests {
             var seen: Set<String> = []
             var lanes: [Int64: [Int64]] = [:]
             for request in receiver.requests {
-                guard let content = request.event["data"]?.objectValue?["message_content"]?.integerValue else { continue }
+                guard let content = request.event["data"]?.objectValue?["message_content"]?.integerValue else {
+                    continue
+                }
                 let isRefused = content % 10 == 3 && !seen.contains("x\(content)")
                 if isRefused { seen.insert("x\(content)") }
                 guard !isRefused, seen.insert("\(content)").inserted else { continue }

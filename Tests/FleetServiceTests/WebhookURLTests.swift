@@ -7,7 +7,8 @@ import Testing
 struct WebhookURLTests {
     private static let known = ["hooks.example.com": ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"]]
     private static let policy = WebhookPolicy(allowsPrivate: false) { host in
-        ["inside.example.com": ["10.0.0.1"], "half.example.com": ["93.184.215.14", "127.0.0.1"]][host] ?? known[host] ?? []
+        ["inside.example.com": ["10.0.0.1"], "half.example.com": ["93.184.215.14", "127.0.0.1"]][host] ?? known[host]
+            ?? []
     }
 
     private func refusal(of text: String, _ policy: WebhookPolicy = policy) async -> ErrorCode? {
@@ -36,7 +37,8 @@ struct WebhookURLTests {
             "https://172.16.0.1/", "https://172.31.255.255/", "https://192.168.1.1/", "https://169.254.169.254/",
             "https://100.64.0.1/", "https://0.0.0.0/", "https://0/", "https://255.255.255.255/", "https://224.0.0.1/",
             "https://198.18.0.1/", "https://192.0.2.1/", "https://[::1]/", "https://[::]/", "https://[fe80::1]/",
-            "https://[fc00::1]/", "https://[fd00:ec2::254]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:8.8.8.8]/",
+            "https://[fc00::1]/", "https://[fd00:ec2::254]/", "https://[::ffff:127.0.0.1]/",
+            "https://[::ffff:8.8.8.8]/",
             "https://[::ffff:7f00:1]/", "https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/",
             "https://[2001:db8::1]/", "https://[2001:0:7f00:1::]/", "https://localhost/", "https://LOCALHOST/",
             "https://localhost./", "https://a.localhost/", "https://printer.local/", "https://intranet/",
