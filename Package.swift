@@ -129,8 +129,8 @@ let package = Package(
         .testTarget(
             name: "FleetServiceTests",
             dependencies: [
-                "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", "FleetTestSupport", logging,
-                lifecycle,
+                "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", "FleetTestSupport", crypto,
+                logging, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(

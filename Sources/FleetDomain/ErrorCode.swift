@@ -16,6 +16,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case invalidPosition = "invalid_position"
     case positionOfAnother = "position_of_another"
     case positionInFuture = "position_in_future"
+    case sizeInFuture = "size_in_future"
     case invalidIdempotencyKey = "invalid_idempotency_key"
     case validationFailed = "validation_failed"
     // The edge.
@@ -48,6 +49,8 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case webhookNotFound = "webhook_not_found"
     case replayNotFound = "replay_not_found"
     case keyNotFound = "key_not_found"
+    case recordNotFound = "record_not_found"
+    case checkpointNotFound = "checkpoint_not_found"
     // In conflict with state.
     case fleetExists = "fleet_exists"
     case resourceExists = "resource_exists"
@@ -80,6 +83,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case replayLimit = "replay_limit"
     case backlogFull = "backlog_full"
     case sameFleet = "same_fleet"
+    case recordNotCovered = "record_not_covered"
     // Why a lease was refused, in order of precedence.
     case federationInactive = "federation_inactive"
     case memberInactive = "member_inactive"

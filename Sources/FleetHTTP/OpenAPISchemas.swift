@@ -273,6 +273,21 @@ enum OpenAPISchemas {
             ]
         ),
         (
+            "Checkpoint",
+            [
+                ("tree_size", quantity, true), ("root_hash", text, true), ("made_at", .timestamp, true),
+                ("public_key", text, true), ("note", text, true),
+            ]
+        ),
+        (
+            "AuditProof",
+            [
+                ("record_id", .uuid, false), ("leaf_index", quantity, false), ("leaf_hash", text, false),
+                ("tree_size", quantity, false), ("root_hash", text, false), ("from_size", quantity, false),
+                ("to_size", quantity, false), ("hashes", texts, true),
+            ]
+        ),
+        (
             "APIKey",
             [
                 ("key_id", .uuid, true), ("key", text, false), ("name", text, true), ("roles", texts, true),

@@ -112,6 +112,8 @@ package enum Router {
         .init(.get, API.base + "/events", .permission(.eventRead), "Read events", parameters: Filters.events, answers: [(200, "EventList")], handler: EventRoutes.list),
         .init(.get, API.base + "/events/stream", .permission(.eventRead), "Follow the events", parameters: Filters.eventStream, answers: [(200, nil)], handler: EventRoutes.stream),
         .init(.get, API.base + "/audit-log", .permission(.auditRead), "Read the audit log", parameters: Filters.audit, answers: [(200, "AuditList")], handler: EventRoutes.audit),
+        .init(.get, API.base + "/audit-log/checkpoint", .permission(.auditRead), "Read the newest signed checkpoint of the audit log", answers: [(200, "Checkpoint")], handler: AuditRoutes.checkpoint),
+        .init(.get, API.base + "/audit-log/proof", .permission(.auditRead), "Prove that a record is in the audit log, or that the log only grew", parameters: Filters.proof, answers: [(200, "AuditProof")], handler: AuditRoutes.proof),
         .init(.post, API.base + "/api-keys", .permission(.keyManage), "Make an API key", body: KeyRoutes.draft, answers: [(201, "APIKey")], handler: KeyRoutes.create),
         .init(.get, API.base + "/api-keys", .permission(.keyManage), "List API keys", parameters: Endpoint.Parameter.paging, answers: [(200, "APIKeyList")], handler: KeyRoutes.list),
         .init(.delete, API.base + "/api-keys/{key_id}", .permission(.keyManage), "Revoke an API key", answers: [(204, nil)], handler: KeyRoutes.revoke),
@@ -186,6 +188,11 @@ private enum Filters {
         Endpoint.Parameter("after", .string(1...512), "What comes after this position."),
         Endpoint.Parameter("types", .string(1...2000), "Only these types, separated by commas."), federation,
         Endpoint.Parameter("limit", .integer(1...1000), "Events at most; 100 by default."),
+    ]
+    static let proof = [
+        Endpoint.Parameter("record", .uuid, "That this record_id is covered by the newest checkpoint."),
+        Endpoint.Parameter("from_size", .integer(1...Int64.max), "That the log of so many records"),
+        Endpoint.Parameter("to_size", .integer(1...Int64.max), "became this one by growing alone."),
     ]
     static let audit =
         [

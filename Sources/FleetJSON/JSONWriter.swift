@@ -64,6 +64,15 @@ extension JSONWriter {
         needsComma = true
     }
 
+    /// Writes the string that these bytes spell. They are taken for UTF-8 and not looked at.
+    package mutating func value(utf8 bytes: [UInt8]) {
+        separate()
+        append("\"")
+        bytes.withUnsafeBufferPointer { appendEscaping($0) }
+        append("\"")
+        needsComma = true
+    }
+
     package mutating func value(_ value: Int64) { scalar(value.description) }
 
     package mutating func value(_ value: Int) { scalar(value.description) }

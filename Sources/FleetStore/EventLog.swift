@@ -48,5 +48,16 @@ enum EventLog {
             "SELECT \(columns) FROM events WHERE position > \(position) ORDER BY position LIMIT \(limit)")
     }
 
+    /// The same rows as they are stored, for the tree over them: texts as bytes, so that one that is no UTF-8 is read as well.
+    static func stored(after position: Int64, limit: Int) -> SQL {
+        SQL(
+            "events.stored",
+            """
+            SELECT position, event_id, CAST(type AS BLOB), CAST(actor AS BLOB), CAST(acting_fleet_id AS BLOB), \
+            CAST(request_id AS BLOB), at, CAST(audience AS BLOB), CAST(data AS BLOB), is_privileged \
+            FROM events WHERE position > \(position) ORDER BY position LIMIT \(limit)
+            """)
+    }
+
     static var end: SQL { SQL("events.end", "SELECT position, at FROM events ORDER BY position DESC LIMIT 1") }
 }

@@ -87,8 +87,8 @@ package struct KeyStore: Sendable {
         }
     }
 
-    /// Replaces how the keys are wrapped, and the label that tells by which key, as one.
-    package func rewrap(_ keys: [WrappedKey], label: String, _ value: [UInt8]) async throws(StoreError) {
+    /// Replaces how the keys are wrapped, and the labels that are wrapped by the same key, as one.
+    package func rewrap(_ keys: [WrappedKey], labels: [String: [UInt8]]) async throws(StoreError) {
         let updates = keys.map { key in
             SQL(
                 "keys.rewrap",
@@ -97,7 +97,7 @@ package struct KeyStore: Sendable {
                 WHERE fleet_id = \(key.id.fleet) AND generation = \(key.id.generation)
                 """)
         }
-        try await database.commit(updates + [setLabel(label, value)])
+        try await database.commit(updates + statements(of: labels))
     }
 
     package func label(_ name: String) async throws(StoreError) -> [UInt8]? {
@@ -106,7 +106,11 @@ package struct KeyStore: Sendable {
     }
 
     package func setLabels(_ labels: [String: [UInt8]]) async throws(StoreError) {
-        try await database.commit(labels.sorted { $0.key < $1.key }.map { setLabel($0.key, $0.value) })
+        try await database.commit(statements(of: labels))
+    }
+
+    private func statements(of labels: [String: [UInt8]]) -> [SQL] {
+        labels.sorted { $0.key < $1.key }.map { setLabel($0.key, $0.value) }
     }
 
     private func setLabel(_ name: String, _ value: [UInt8]) -> SQL {

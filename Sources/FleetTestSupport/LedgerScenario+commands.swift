@@ -351,6 +351,11 @@ extension LedgerScenario {
             return command("record metric", as: coordinator(of: federation)) { ledger, context throws(FleetError) in
                 try ledger.record(metric, &context)
             }
+        case 6:
+            let clock = Principal(subject: Event.clock, roles: [])
+            return command("checkpoint", as: clock) { ledger, context throws(FleetError) in
+                ledger.record(treeSize: ledger.position, rootHash: "root", note: "note", &context)
+            }
         default:
             return command("make or revoke key", as: caller(for: fleet)) { ledger, context throws(FleetError) in
                 if let known { return try ledger.revoke(known, &context) }

@@ -44,13 +44,15 @@ package struct TestService: Sendable {
         let orchestrator = FederationOrchestrator(
             store: store, environment: clock.environment, limits: orchestratorLimits,
             observer: .recording(in: metrics), logger: logger)
+        let vault = try await Vault.open(keys, key: encryptionKey, of: store, logger: logger)
+        let audit = AuditTree(
+            store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
         let api = API(
             store: store, orchestrator: orchestrator, environment: clock.environment,
             authenticator: .reading(store, orchestrator.committed, tokens: tokens, now: { clock.now }),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
-            vault: try await Vault.open(keys, key: encryptionKey, of: store, logger: logger),
-            webhooks: webhooks, metrics: metrics, requiresIfMatch: requiresIfMatch, callerHash: { $0.subject },
-            logger: logger)
+            vault: vault, audit: audit, webhooks: webhooks, metrics: metrics, requiresIfMatch: requiresIfMatch,
+            callerHash: { $0.subject }, logger: logger)
         let settings = EdgeSettings(
             limits: limits, requestIDs: RequestIDSource(seed: 1),
             log: AccessLog(logger: logger, onFinish: metrics.recordRequest), now: { clock.now })
@@ -116,6 +118,9 @@ package struct TestService: Sendable {
         clock.advance(by: seconds)
         await api.orchestrator.tick()
     }
+
+    /// Makes a checkpoint of the audit log, which does not come by itself here.
+    package func makeCheckpoint() async throws { try await api.audit.makeCheckpoint() }
 
     /// An answer of the service.
     package struct Reply: Sendable {

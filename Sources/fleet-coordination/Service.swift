@@ -28,16 +28,19 @@ struct Service {
         let metrics = MetricsRegistry()
         let orchestrator = FederationOrchestrator(
             store: store, environment: .system, observer: .recording(in: metrics), logger: logger)
+        let audit = AuditTree(
+            store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
         let issuer = try await issuer()
         let api = API(
             store: store, orchestrator: orchestrator, environment: .system,
             authenticator: .reading(
                 store, orchestrator.committed, tokens: issuer?.verifier, now: Environment.system.now),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
-            vault: vault, webhooks: WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks), metrics: metrics,
+            vault: vault, audit: audit,
+            webhooks: WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks), metrics: metrics,
             requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text, logger: logger)
         let services: [any ServiceLifecycle.Service] =
-            [orchestrator, api.sinks] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
+            [orchestrator, audit, api.sinks] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
         // Also when one of them fails, the others finish what they accepted.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

@@ -50,6 +50,7 @@ struct RecordTests {
                 case .metric(let row): try survives(row, seed: seed)
                 case .apiKey(let row): try survives(row, seed: seed)
                 case .crossing(let row): try survives(row, seed: seed)
+                case .checkpoint(let row): try survives(row, seed: seed)
                 }
             }
         }

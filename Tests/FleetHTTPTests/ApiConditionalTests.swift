@@ -11,7 +11,7 @@ struct ApiConditionalTests {
     /// The routes that read one object.
     private static let reads = Router.endpoints.filter { endpoint in
         !endpoint.isWrite && !endpoint.access.isPublic
-            && ["}", "sharing-rules", "whoami"].contains { endpoint.path.hasSuffix($0) }
+            && ["}", "sharing-rules", "whoami", "checkpoint", "proof"].contains { endpoint.path.hasSuffix($0) }
     }
 
     @Test("is strong, and saves the body of an object that has not changed")

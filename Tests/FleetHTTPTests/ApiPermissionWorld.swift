@@ -61,6 +61,7 @@ struct ApiPermissionWorld {
                 try await service.deadLetter(federation, from: sides.0, to: sides.1)
             )
         }
+        try await service.makeCheckpoint()
         let id: Federation.ID = apiID(home)
         standingKey =
             switch caller {
@@ -110,7 +111,8 @@ struct ApiPermissionWorld {
             "{key_id}": isAbsent ? Self.absentID : try await keyID(endpoint, relation, key: key),
         ]
         let path = values.reduce(endpoint.path) { $0.replacing($1.key, with: $1.value) }
-        let query = endpoint.isWrite && !endpoint.access.isPublic ? "?dry_run=true" : ""
+        let proof = endpoint.path.hasSuffix("/proof") ? "?from_size=1&to_size=2" : ""
+        let query = endpoint.isWrite && !endpoint.access.isPublic ? "?dry_run=true" : proof
         var body = body(endpoint, relation)
         if isAbsent {
             for (id, other) in [

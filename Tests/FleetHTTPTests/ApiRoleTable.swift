@@ -114,8 +114,9 @@ extension ApiRoleTable {
         guard let permission = ApiRouteTable.permissions[ApiStage.name(endpoint)] ?? nil else { return .yes }
         let reaches = reaches(caller, permission)
         if reaches.contains(.everywhere) { return .yes }
-        // The measurements count what everybody does.
-        if ApiStage.name(endpoint) == "GET /metrics" { return .forbidden }
+        // The measurements count what everybody does, and so does the size of the audit log.
+        let counts = ["/metrics", API.base + "/audit-log/checkpoint", API.base + "/audit-log/proof"]
+        if endpoint.method == .get, counts.contains(endpoint.path) { return .forbidden }
         // Without the scope nothing is looked at. An operator may hold what its table leaves blank where its fleet
         // coordinates, so that only the object decides.
         if reaches.isEmpty, permission != .metricsWrite || !mayCoordinate(caller) { return .forbidden }

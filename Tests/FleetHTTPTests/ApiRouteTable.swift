@@ -95,6 +95,8 @@ enum ApiRouteTable {
         ("GET /events", .eventRead),
         ("GET /events/stream", .eventRead),
         ("GET /audit-log", .auditRead),
+        ("GET /audit-log/checkpoint", .auditRead),
+        ("GET /audit-log/proof", .auditRead),
         ("POST /api-keys", .keyManage),
         ("GET /api-keys", .keyManage),
         ("DELETE /api-keys/{key_id}", .keyManage),

@@ -33,6 +33,7 @@ struct ApiStage {
         _ endpoint: Endpoint, query: String = "", key: String?? = .none, headers: [String: String] = [:]
     ) async throws -> TestService.Reply {
         let example = try example(of: endpoint)
+        let query = example.path.contains("?") ? query.replacing("?", with: "&") : query
         return try await service.send(
             endpoint.method.rawValue, "/" + example.path + query, example.body, key: key, headers: headers)
     }
@@ -75,6 +76,7 @@ struct ApiStage {
         // What an administrator's first look at a message leaves in the log is there before anything is compared.
         try await service.ok("GET", "/events?limit=1000")
         await service.advance(by: 0)
+        try await service.makeCheckpoint()
     }
 
     private mutating func add(_ method: String, _ path: String, _ target: String, _ status: Int, _ body: String? = nil)
@@ -90,7 +92,7 @@ struct ApiStage {
         ]
         for endpoint in Router.endpoints where !endpoint.isWrite {
             let path = values.reduce(endpoint.path) { $0.replacing($1.key, with: $1.value) }
-            add("GET", endpoint.path, path, 200)
+            add("GET", endpoint.path, path + (endpoint.path.hasSuffix("/proof") ? "?from_size=1&to_size=2" : ""), 200)
         }
     }
 

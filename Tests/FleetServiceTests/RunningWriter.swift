@@ -132,7 +132,7 @@ extension RunningWriter {
 
 extension Result where Failure == any Error {
     /// What `body` returns or throws.
-    fileprivate static func catching(_ body: () async throws -> Success) async -> Self {
+    static func catching(_ body: () async throws -> Success) async -> Self {
         do { return .success(try await body()) } catch { return .failure(error) }
     }
 }

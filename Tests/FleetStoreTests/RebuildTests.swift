@@ -179,6 +179,7 @@ struct RebuildTests {
                 created_at) VALUES (x'00', 'forged', x'ff', '["platform_admin"]', '[]', '[]', '[]', 'nobody', 0)
                 """)
         ),
+        ("audit_checkpoints", SQL("test.tamper", "INSERT INTO audit_checkpoints VALUES (0, 'forged', 'forged', 0)")),
     ]
 
     @Test("A tampered row is reported, in its table and in no other")

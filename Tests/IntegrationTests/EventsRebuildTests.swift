@@ -5,9 +5,8 @@ import Testing
 @Suite("events rebuild")
 struct EventsRebuildTests {
     private static let tables: Set<Substring> = [
-        "allocations", "api_keys", "communication_logs", "coordination_metrics", "messages", "webhooks",
-        "event_replays",
-        "fleet_balances",
+        "allocations", "api_keys", "audit_checkpoints", "communication_logs", "coordination_metrics", "messages",
+        "webhooks", "event_replays", "fleet_balances",
         "fleet_federation_members",
         "fleet_federations", "fleet_quotas", "fleets",
         "resource_sharing", "resources",
@@ -47,7 +46,7 @@ struct EventsRebuildTests {
         #expect(different.count == 1 && different[0].hasPrefix(table + " "), "\(output)")
     }
 
-    /// At least one row in each table.
+    /// At least one row in each table; the checkpoint comes by itself.
     private func fill(_ service: ServiceProcess) async throws {
         func post(_ path: String, _ body: String) async throws -> Reply {
             let reply = try await service.send("POST", path, body)
@@ -85,5 +84,6 @@ struct EventsRebuildTests {
         _ = try await post(
             "/metrics",
             #"{"federation_id":"\#(federation)","metric_type":"load","metric_value":0.5,"metric_unit":"ratio"}"#)
+        try await service.waitForCheckpoint()
     }
 }

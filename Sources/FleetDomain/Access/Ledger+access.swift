@@ -65,6 +65,7 @@ extension Ledger {
         case .replay(let replay): Audience(parties: [replay.fleet])
         case .apiKey: Audience()
         case .crossing(let crossing): Audience(parties: [crossing.protected])
+        case .checkpoint: Audience()
         }
     }
 

@@ -46,6 +46,7 @@ extension View {
         case .metric(let metric): write(metric, to: &writer)
         case .apiKey(let key): write(key, secret: secret, to: &writer)
         case .crossing: preconditionFailure("a crossing is read in the audit log only")
+        case .checkpoint: preconditionFailure("a checkpoint is answered to no command")
         }
         guard let obligations else { return writer.bytes }
         return adding(obligations, to: writer.bytes)
@@ -104,7 +105,7 @@ extension Ledger {
         case .webhook(let webhook): return holds(for: webhook.fleet)
         case .replay(let replay): return holds(for: replay.fleet)
         case .apiKey(let key): return principal.isAdmin || key.createdBy == principal.subject
-        case .crossing, .balance: return false
+        case .crossing, .checkpoint, .balance: return false
         }
     }
 }

@@ -10,6 +10,7 @@ extension View {
         _ event: Event, standings: [Federation.ID: Standing], members: [Member.Key: Member] = [:]
     ) -> Bool {
         if event.entity.kind == .apiKey { return seesKeyEvent(event) }
+        if event.entity.kind == .checkpoint { return reader.holdsEverywhere(.auditRead) }
         if reader.holdsEverywhere(.eventRead) { return true }
         if let owner = event.entity.managed { return reader.holds(.communicationManage, for: owner) }
         guard reader.mayHold(.eventRead), event.entity.kind != .crossing else { return false }
@@ -115,7 +116,19 @@ extension View {
         case .metric(let metric): write(metric, to: &writer)
         case .apiKey(let key): write(key, to: &writer)
         case .crossing(let crossing): write(crossing, to: &writer)
+        case .checkpoint(let checkpoint): write(checkpoint, to: &writer)
         }
+    }
+
+    /// - Parameter key: that checks the signature, in base64; nil leaves it out.
+    package func write(_ checkpoint: Checkpoint, key: String? = nil, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("tree_size", checkpoint.treeSize)
+        writer.field("root_hash", checkpoint.rootHash)
+        writer.field("made_at", checkpoint.madeAt.description)
+        if let key { writer.field("public_key", key) }
+        writer.field("note", checkpoint.note)
+        writer.endObject()
     }
 
     private func write(_ crossing: Crossing, to writer: inout JSONWriter) {

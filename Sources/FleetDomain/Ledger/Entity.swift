@@ -17,10 +17,11 @@ package enum Entity: Sendable, Equatable {
     case metric(Metric)
     case apiKey(APIKey)
     case crossing(Crossing)
+    case checkpoint(Checkpoint)
 
     package enum Kind: String, Sendable, CaseIterable {
         case federation, member, quota, balance, allocation, fleet, resource, message, delivery, webhook, crossing,
-            metric
+            metric, checkpoint
         case replay = "event_replay"
         case lease = "sharing"
         case apiKey = "api_key"
@@ -43,6 +44,7 @@ package enum Entity: Sendable, Equatable {
         case .metric: .metric
         case .apiKey: .apiKey
         case .crossing: .crossing
+        case .checkpoint: .checkpoint
         }
     }
 
@@ -63,6 +65,7 @@ package enum Entity: Sendable, Equatable {
         case .metric(let record): record
         case .apiKey(let record): record
         case .crossing(let record): record
+        case .checkpoint(let record): record
         }
     }
 
@@ -84,6 +87,7 @@ package enum Entity: Sendable, Equatable {
         case .metric(let metric): metric.id.description
         case .apiKey(let key): key.id.description
         case .crossing(let crossing): crossing.object
+        case .checkpoint(let checkpoint): checkpoint.treeSize.description
         }
     }
 
@@ -99,7 +103,7 @@ package enum Entity: Sendable, Equatable {
         case .message(let message): message.federation
         case .delivery(let delivery): delivery.federation
         case .metric(let metric): metric.federation
-        case .fleet, .resource, .webhook, .replay, .apiKey, .crossing: nil
+        case .fleet, .resource, .webhook, .replay, .apiKey, .crossing, .checkpoint: nil
         }
     }
 
@@ -122,6 +126,7 @@ package enum Entity: Sendable, Equatable {
         case .metric: self = .metric(try Metric(json: json))
         case .apiKey: self = .apiKey(try APIKey(json: json))
         case .crossing: self = .crossing(try Crossing(json: json))
+        case .checkpoint: self = .checkpoint(try Checkpoint(json: json))
         }
     }
 }
@@ -155,6 +160,7 @@ extension EventType {
         case .metricRecorded: .metric
         case .keyCreated, .keyRevoked: .apiKey
         case .violationBlocked, .privilegedRead: .crossing
+        case .auditCheckpointed: .checkpoint
         }
     }
 }

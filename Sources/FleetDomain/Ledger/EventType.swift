@@ -65,6 +65,7 @@ package enum EventType: String, Sendable, CaseIterable {
     case keyRevoked = "api_key.revoked"
     case violationBlocked = "isolation.violation_blocked"
     case privilegedRead = "isolation.privileged_read"
+    case auditCheckpointed = "audit.checkpointed"
 
     /// Before the type of every CloudEvent of ours.
     package static let prefix = "atlasmesh.fleet."

@@ -90,6 +90,8 @@ extension FleetError {
             case .resourceNotFound: "resource"
             case .sharingNotFound: "resource sharing"
             case .allocationNotFound: "allocation"
+            case .recordNotFound: "audit record"
+            case .checkpointNotFound: "checkpoint"
             case .quotaNotFound: "quota"
             case .messageNotFound: "message"
             case .deadLetterNotFound: "dead letter"

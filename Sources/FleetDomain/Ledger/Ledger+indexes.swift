@@ -16,7 +16,7 @@ extension Ledger {
         case .webhook(let new): webhooks[new.id].map(Entity.webhook)
         case .replay(let new): replays[new.id].map(Entity.replay)
         case .delivery(let new): deliveries[new.id].map(Entity.delivery)
-        case .message, .metric, .crossing: nil
+        case .message, .metric, .crossing, .checkpoint: nil
         }
     }
 
@@ -44,7 +44,7 @@ extension Ledger {
         case .member(let some)?: setMember(some.key, new?.asMember)
         case .lease(let some)?: setLease(some.id, new?.asLease)
         case .delivery(let some)?: setDelivery(some, new?.asDelivery)
-        case .message?, .metric?, .crossing?, nil: break
+        case .message?, .metric?, .crossing?, .checkpoint?, nil: break
         }
     }
 

@@ -152,7 +152,7 @@ extension Ledger {
             put(event.entity)
             for delivery in message.deliveries { put(.delivery(delivery)) }
         case .federation, .quota, .balance, .allocation, .fleet, .resource, .delivery, .webhook, .replay,
-            .metric, .apiKey, .crossing:
+            .metric, .apiKey, .crossing, .checkpoint:
             put(event.entity)
         }
     }

@@ -11,6 +11,7 @@ package final class API: Sendable {
     package let authenticator: Authenticator
     package let sealer: Sealer
     package let vault: Vault
+    package let audit: AuditTree
     package let router: CommunicationRouter
     /// Where pushes may go, and what pushes.
     package let webhooks: WebhookPolicy
@@ -22,8 +23,8 @@ package final class API: Sendable {
 
     package init(
         store: Store, orchestrator: FederationOrchestrator, environment: Environment, authenticator: Authenticator,
-        sealer: Sealer, vault: Vault, webhooks: WebhookPolicy, metrics: MetricsRegistry, requiresIfMatch: Bool,
-        callerHash: @escaping @Sendable (Principal) -> String, logger: Logger
+        sealer: Sealer, vault: Vault, audit: AuditTree, webhooks: WebhookPolicy, metrics: MetricsRegistry,
+        requiresIfMatch: Bool, callerHash: @escaping @Sendable (Principal) -> String, logger: Logger
     ) {
         self.store = store
         self.orchestrator = orchestrator
@@ -31,6 +32,7 @@ package final class API: Sendable {
         self.authenticator = authenticator
         self.sealer = sealer
         self.vault = vault
+        self.audit = audit
         router = CommunicationRouter(store: store, orchestrator: orchestrator, environment: environment)
         self.webhooks = webhooks
         sinks = WebhookSinks(

@@ -35,6 +35,7 @@ extension ErrorCode {
         case .invalidPosition: .init(.badRequest, "Invalid position")
         case .positionOfAnother: .init(.badRequest, "Position of another")
         case .positionInFuture: .init(.badRequest, "Position in the future")
+        case .sizeInFuture: .init(.badRequest, "Size in the future")
         case .invalidIdempotencyKey: .init(.badRequest, "Invalid idempotency key")
         case .validationFailed: .init(.unprocessableContent, "Validation failed")
 
@@ -67,6 +68,8 @@ extension ErrorCode {
         case .webhookNotFound: .init(.notFound, "Webhook not found")
         case .replayNotFound: .init(.notFound, "Event replay not found")
         case .keyNotFound: .init(.notFound, "API key not found")
+        case .recordNotFound: .init(.notFound, "Audit record not found")
+        case .checkpointNotFound: .init(.notFound, "Checkpoint not found")
 
         case .fleetExists: .init(.conflict, "Fleet exists")
         case .resourceExists: .init(.conflict, "Resource exists")
@@ -99,6 +102,7 @@ extension ErrorCode {
         case .replayLimit: .init(.conflict, "Replay limit")
         case .backlogFull: .init(.conflict, "Backlog full")
         case .sameFleet: .init(.unprocessableContent, "Source and target are the same fleet")
+        case .recordNotCovered: .init(.conflict, "Record not covered yet")
 
         case .federationInactive: .init(.conflict, "Federation inactive")
         case .memberInactive: .init(.conflict, "Member inactive")

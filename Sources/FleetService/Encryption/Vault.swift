@@ -43,7 +43,9 @@ package final class Vault: Sendable {
 
     private static let check = "check"
     private static let identity = "identity"
-    private static let setting = "key_store"
+    private static let signing = "audit_signing_key"
+    /// Of the log, whose value is the identity of its keys.
+    package static let setting = "key_store"
 
     /// Opens the store of keys that belongs to `log`, and destroys in it what was erased and came back with a copy.
     ///
@@ -76,9 +78,23 @@ package final class Vault: Sendable {
         return try await store.label(identity) == nil
     }
 
-    /// Wraps every data key by another key.
+    /// Who signs the checkpoints of the log; its key is made when it is asked for first.
+    package func signer() async throws -> CheckpointSigner {
+        guard let identity = try await store.label(Self.identity) else { throw VaultError.missing }
+        let origin = CheckpointSigner.origin(of: identity)
+        if let wrapped = try await store.label(Self.signing) {
+            guard let bytes = encryptionKey.unwrap(wrapped, as: Self.signing) else { throw VaultError.wrongKey }
+            return CheckpointSigner(origin: origin, key: try Curve25519.Signing.PrivateKey(rawRepresentation: bytes))
+        }
+        let key = Curve25519.Signing.PrivateKey()
+        let wrapped = encryptionKey.wrap(Array(key.rawRepresentation), as: Self.signing)
+        try await store.setLabels([Self.signing: wrapped])
+        return CheckpointSigner(origin: origin, key: key)
+    }
+
+    /// Wraps every data key, and the one that signs, by another key.
     ///
-    /// - Returns: how many.
+    /// - Returns: how many data keys.
     /// - Throws: `VaultError.wrongKey` when they are not wrapped by `old`.
     package static func rewrap(
         _ store: KeyStore, from old: KeyEncryptionKey, to new: KeyEncryptionKey
@@ -92,7 +108,12 @@ package final class Vault: Sendable {
             guard let bytes = old.unwrap(key.bytes, as: key.id.name) else { throw VaultError.wrongKey }
             rewrapped.append(KeyStore.WrappedKey(id: key.id, bytes: new.wrap(bytes, as: key.id.name)))
         }
-        try await store.rewrap(rewrapped, label: check, new.wrap(Array(check.utf8), as: check))
+        var labels = [check: new.wrap(Array(check.utf8), as: check)]
+        if let wrapped = try await store.label(signing) {
+            guard let bytes = old.unwrap(wrapped, as: signing) else { throw VaultError.wrongKey }
+            labels[signing] = new.wrap(bytes, as: signing)
+        }
+        try await store.rewrap(rewrapped, labels: labels)
         return rewrapped.count
     }
 

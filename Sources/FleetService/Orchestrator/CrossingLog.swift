@@ -31,6 +31,10 @@ final class CrossingLog: Sendable {
     }
 
     private let folds = Mutex<[Key: Fold]>([:])
+    private let isOver = Atomic(false)
+
+    /// From now on everything is due at once.
+    func end() { isOver.store(true, ordering: .releasing) }
 
     /// Notes one crossing. - Returns: whether it should be recorded at once.
     func note(
@@ -52,6 +56,7 @@ final class CrossingLog: Sendable {
     /// What is to be recorded now: what is new, and what a minute that is over has folded.
     func due(at now: Timestamp, all: Bool = false) -> [Entry] {
         let minute = now.milliseconds / 60_000
+        let all = all || isOver.load(ordering: .acquiring)
         return folds.withLock { folds in
             var entries: [Entry] = []
             for (key, fold) in folds {

@@ -78,6 +78,12 @@ package final class FederationOrchestrator: Service {
         if isNew { mailbox.poke() }
     }
 
+    /// Records all crossings that were noted, and returns when they are durable; those to come are not folded any more.
+    package func flushCrossings() async {
+        crossings.end()
+        await tick()
+    }
+
     /// Reads something off the writer's state, between two batches.
     ///
     /// - Throws: `shutting_down` when there is no writer any more.

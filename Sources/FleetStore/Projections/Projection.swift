@@ -17,6 +17,7 @@ package enum Projection {
         case replay(EventReplay.ID)
         case metric(Metric.ID)
         case apiKey(APIKey.ID)
+        case checkpoint(Int64)
     }
 
     /// One statement for each entity that changed, with its last state; for leases one for each change, because
@@ -46,6 +47,7 @@ package enum Projection {
         case .replay(let row): (.replay(row.id), Tables.replays.upsert(row))
         case .metric(let row): (.metric(row.id), Tables.metrics.upsert(row))
         case .apiKey(let row): (.apiKey(row.id), Tables.keys.upsert(row))
+        case .checkpoint(let row): (.checkpoint(row.treeSize), Tables.checkpoints.upsert(row))
         // A crossing is its event alone; leases have been dealt with.
         case .crossing, .lease: nil
         }

@@ -61,6 +61,7 @@ package enum Tables {
     package static let replays = Table<EventReplay>("event_replays", as: "e", key: ["replay_id"])
     package static let metrics = Table<Metric>("coordination_metrics", as: "c", key: ["metric_id"])
     package static let keys = Table<APIKey>("api_keys", as: "k", key: ["key_id"])
+    package static let checkpoints = Table<Checkpoint>("audit_checkpoints", as: "c", key: ["tree_size"])
 
     /// Every projection with its key, for a rebuild and its comparison.
     package static var projections: [(name: String, key: [String])] {
@@ -70,7 +71,7 @@ package enum Tables {
             (webhooks.name, webhooks.key), (replays.name, replays.key), (messages.name, messages.key),
             (deliveries.name, deliveries.key), (metrics.name, metrics.key),
             (fleets.name, fleets.key), (resources.name, resources.key),
-            (keys.name, keys.key),
+            (keys.name, keys.key), (checkpoints.name, checkpoints.key),
         ]
     }
 }

@@ -84,6 +84,29 @@ extension Symptom {
             try database(in: directory, "UPDATE api_keys SET name = 'changed'")
             return try await run(directory, [:], ["events", "rebuild"])
         },
+        Symptom(
+            name: "a checkpoint of another log",
+            line: "fleet-coordination: --checkpoint is of another log; name the database that it is of."
+        ) { directory in
+            let file = try await saveCheckpoint(of: ScratchDirectory(), in: directory)
+            try await ServiceProcess.start(in: directory).stop()
+            return try await run(directory, [:], ["audit", "verify", "--checkpoint", file])
+        },
+        Symptom(
+            name: "no checkpoint",
+            line: "fleet-coordination: --checkpoint holds no checkpoint; save what GET /audit-log/checkpoint answers."
+        ) { directory in
+            let file = try directory.write("nothing", to: "checkpoint.json")
+            return try await run(directory, [:], ["audit", "verify", "--checkpoint", file])
+        },
+        Symptom(
+            name: "a record that was changed",
+            line: "changed: the record at position <position>, record_id <id>, is not what was logged"
+        ) { directory in
+            let file = try await saveCheckpoint(of: directory, in: directory)
+            try database(in: directory, "UPDATE events SET actor = 'changed' WHERE position = 1")
+            return try await run(directory, [:], ["audit", "verify", "--checkpoint", file])
+        },
     ]
 
     /// A second start, before which something was changed.
@@ -112,6 +135,14 @@ extension Symptom {
             return try await run(directory)
         }
     }
+}
+
+/// Saves the newest checkpoint of a service that runs as long as that takes. - Returns: the path of the file.
+private func saveCheckpoint(of service: ScratchDirectory, in directory: ScratchDirectory) async throws -> String {
+    let process = try await ServiceProcess.start(in: service)
+    let checkpoint = try await process.waitForCheckpoint()
+    try await process.stop()
+    return try directory.write(checkpoint.text, to: "checkpoint.json")
 }
 
 /// Changes the database of `directory` behind the service's back, or makes one.
