@@ -142,15 +142,24 @@ extension Store {
     }
 
     /// Those of a sink that are to be tried again, oldest first.
-    package func pendingPushes(of sink: SinkName, limit: Int) async throws(StoreError) -> [Push] {
+    package func pendingPushes(of sink: SinkName) async throws(StoreError) -> [Push] {
         try await database.read(
             SQL(
                 "pushes.pending",
                 """
                 SELECT \(Push.columns) FROM webhook_pushes WHERE sink = \(sink.text) AND status = 'pending' \
-                ORDER BY position LIMIT \(limit)
+                ORDER BY position
                 """)
         ).map { (row) throws(StoreError) in try Push(row) }
+    }
+
+    /// The positions after one of which the sink has stored something.
+    package func pushPositions(of sink: SinkName, after position: Int64) async throws(StoreError) -> [Int64] {
+        try await database.read(
+            SQL(
+                "pushes.after",
+                "SELECT position FROM webhook_pushes WHERE sink = \(sink.text) AND position > \(position)")
+        ).map { (row) throws(StoreError) in try row.integer(0) }
     }
 
     /// The log of deliveries to a webhook, the last event first.
@@ -187,6 +196,15 @@ extension Store {
     package func sinks() async throws(StoreError) -> [SinkName] {
         let rows = try await database.read(SQL("cursors.all", "SELECT sink FROM sink_cursors"))
         return try rows.map { (row) throws(StoreError) in try row.text(0) }.compactMap(SinkName.init)
+    }
+
+    /// Whether there are rows of the log of deliveries that ended before.
+    package func hasPushes(endedBefore time: Timestamp) async throws(StoreError) -> Bool {
+        try await database.find(
+            SQL(
+                "pushes.ended",
+                "SELECT 1 FROM webhook_pushes WHERE status <> 'pending' AND updated_at < \(time) LIMIT 1")
+        ).first != nil
     }
 
     /// Removes up to `limit` rows of the log of deliveries that ended before.

@@ -53,7 +53,7 @@ extension LedgerScenario {
             }
         case 3:
             return command("disable webhook", as: webhook.principal) { ledger, context throws(FleetError) in
-                ledger.disable(id, "gone", &context)
+                ledger.disable(webhook, "gone", &context)
                 return nil
             }
         default:

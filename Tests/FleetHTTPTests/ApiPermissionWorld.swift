@@ -82,7 +82,9 @@ struct ApiPermissionWorld {
         case .service:
             return try await service.key(
                 [.service], fleets: [apiName("own")],
-                scopes: [permission, .federationRead, .fleetRead, .sharingRead, .communicationRead])
+                scopes: Set([permission, .federationRead, .fleetRead, .sharingRead, .communicationRead])
+                    // Who has events pushed reads them.
+                    .union(endpoint.path.contains("/webhooks") ? [.eventRead, .communicationReceive] : []))
         case .serviceWithoutScope:
             return try await service.key(
                 [.service], fleets: [apiName("own")], scopes: Set(Permission.allCases).subtracting([permission]))

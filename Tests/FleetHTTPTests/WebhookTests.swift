@@ -232,4 +232,60 @@ struct WebhookTests {
             #expect(try await stage.status(late) == "expired" && stage.receiver.requests.count == 2)
         }
     }
+
+    @Test("holds nothing up behind a message whose time is over")
+    func cutByTime() async throws {
+        try await WebhookStage.run { stage in
+            stage.receiver.respond(500)
+            let webhook = try await stage.register()
+            let late = try await stage.send(more: #","ttl_seconds":60"#)
+            _ = try await stage.delivery(of: webhook, after: 1)
+            await stage.service.advance(by: 6)
+            _ = try await stage.delivery(of: webhook, after: 2)
+            let behind = try await stage.send()
+            stage.receiver.respond(204)
+            await stage.service.advance(by: 60)
+            try await eventually { try await stage.status(behind) == "delivered" }
+            #expect(try await stage.status(late) == "expired" && stage.receiver.requests.count == 3)
+        }
+    }
+
+    @Test("is for who may read what it is pushed, and shows its path to none but its fleet")
+    func permissions() async throws {
+        try await WebhookStage.run { stage in
+            let webhook = try await stage.register(path: "/hook/secret-path")
+            let id = webhook.text("webhook_id")
+            let narrow = try await stage.service.key(
+                [.service], fleets: [apiName("blue")], scopes: [.communicationManage])
+            let body = #"{"url":"\#(stage.receiver.url())"}"#
+            try await stage.service.refused(403, "permission_denied", "POST", "/webhooks", body, key: .some(narrow))
+            try await stage.service.refused(
+                403, "permission_denied", "PATCH", "/webhooks/\(id)", body, key: .some(narrow))
+            let auditor = try await stage.service.key([.auditor])
+            let events = try await stage.service.ok("GET", "/events", key: .some(auditor))
+            #expect(events.body.contains(id) && !events.body.contains("secret-path"))
+            let red = try await stage.service.ok("GET", "/events", key: .some(stage.key("red")))
+            #expect(!red.body.contains(id))
+            try await stage.service.refused(
+                404, "webhook_not_found", "GET", "/webhooks/\(id)", key: .some(stage.key("red")))
+        }
+    }
+
+    @Test("whose filter is changed gets what comes, not what was")
+    func filter() async throws {
+        try await WebhookStage.run { stage in
+            let webhook = try await stage.register()
+            for name in ["A", "B"] { try await stage.service.ok("PATCH", "/fleets/blue", #"{"name":"\#(name)"}"#) }
+            try await eventually {
+                try await stage.service.ok("GET", "//metrics").body.contains(
+                    #"fleet_sink_lag_events{sink="webhook"} 0"#)
+            }
+            try await stage.service.ok(
+                "PATCH", "/webhooks/\(webhook.text("webhook_id"))", #"{"event_types":["fleet.updated"]}"#,
+                key: .some(stage.key("blue")))
+            try await stage.service.ok("PATCH", "/fleets/blue", #"{"name":"C"}"#)
+            try await stage.receiver.waitFor(1)
+            #expect(stage.receiver.requests.map { $0.event["data"]?.objectValue?.text("name") } == ["C"])
+        }
+    }
 }

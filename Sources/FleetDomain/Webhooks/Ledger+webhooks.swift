@@ -41,6 +41,7 @@ extension Ledger {
     /// - Throws: `fleet_not_found`, `fleet_erased`, `webhook_limit`, `invalid_transition` for a retired fleet.
     package mutating func register(_ draft: WebhookDraft, _ context: inout Context) throws(FleetError) -> Entity {
         let fleet = try ownedFleet(draft.fleet, context.principal, .communicationManage)
+        try requireReader(of: fleet.id, context.principal)
         guard fleet.status == .active else { throw FleetError(.invalidTransition, "The fleet is retired.") }
         try requireCurrent(draft.key.secret, of: fleet)
         guard webhooks.values.count(where: { $0.fleet == fleet.id }) < WebhookLimits.ofFleetMax,
@@ -56,6 +57,13 @@ extension Ledger {
             version: 1, createdAt: context.now, updatedAt: context.now)
         record(.webhookRegistered, .webhook(webhook), as: draft.key.secret.event, &context)
         return .webhook(webhook)
+    }
+
+    /// That who has events pushed somewhere may read them and receive messages itself: a webhook does both.
+    private func requireReader(of fleet: Fleet.ID, _ principal: Principal) throws(FleetError) {
+        for permission in [Permission.eventRead, .communicationRead, .communicationReceive] {
+            guard principal.holds(permission, for: fleet) else { throw FleetError.denied(permission) }
+        }
     }
 
     /// The webhook, if the principal manages it.
@@ -75,6 +83,7 @@ extension Ledger {
         _ id: Webhook.ID, _ patch: WebhookPatch, _ context: inout Context
     ) throws(FleetError) -> Entity {
         var webhook = try managedWebhook(id, context.principal)
+        if patch.url != nil { try requireReader(of: webhook.fleet, context.principal) }
         webhook.url = patch.url ?? webhook.url
         webhook.types = patch.types ?? webhook.types
         if let status = patch.status, status != webhook.status {
@@ -135,18 +144,22 @@ extension Ledger {
     }
 
     /// The service pushes to it no more, until its owner says so.
-    package mutating func disable(_ id: Webhook.ID, _ reason: String, _ context: inout Context) {
-        guard var webhook = webhooks[id], webhook.status == .active else { return }
+    ///
+    /// - Parameter seen: as it was then; one that was changed since is left as it is.
+    package mutating func disable(_ seen: Webhook, _ reason: String, _ context: inout Context) {
+        guard var webhook = webhooks[seen.id], webhook.status == .active, webhook.version == seen.version else {
+            return
+        }
         webhook.status = .disabled
         webhook.statusReason = reason
-        cancelReplays(of: id, "webhook_disabled", &context)
+        cancelReplays(of: seen.id, "webhook_disabled", &context)
         _ = save(.webhookDisabled, webhook, &context)
     }
 
     /// Disables all of a fleet's.
     mutating func disableWebhooks(of fleet: Fleet.ID, _ reason: String, _ context: inout Context) {
         for webhook in webhooks.values.filter({ $0.fleet == fleet }).sorted(by: { $0.id < $1.id }) {
-            disable(webhook.id, reason, &context)
+            disable(webhook, reason, &context)
         }
     }
 

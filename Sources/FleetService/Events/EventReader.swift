@@ -46,6 +46,8 @@ package struct EventReader: Sendable {
         while found.count < limit, position < last {
             try await refreshStandings()
             let stretch = try await stretch(after: position, limit: min(limit, Self.sliceLength), from: tail)
+            // Whose standing changed meanwhile may see what it was read without.
+            if filter.reader != nil, committed.memberGeneration != generation { continue }
             guard stretch.end > position else { break }
             try await lookUpMembers(of: stretch.events)
             for event in stretch.events where found.count < limit {

@@ -4,17 +4,29 @@ import Synchronization
 
 /// Looks up the addresses of a name, off the threads that serve.
 enum Resolver {
+    /// Threads of its own: a look-up that nobody answers takes one for as long as the system likes, and must not take those
+    /// of others.
+    private static let pool: NIOThreadPool = {
+        let pool = NIOThreadPool(numberOfThreads: 16)
+        pool.start()
+        return pool
+    }()
+
     /// Empty when the name is not known, or not in time.
     static func addresses(of host: String, within limit: Duration) async -> [NetworkAddress] {
         let answer = Answer()
         // A look-up cannot be cut short: one that is late goes on for nobody.
-        NIOThreadPool.singleton.submit { _ in answer.give(lookUp(host)) }
+        pool.submit { _ in answer.give(lookUp(host)) }
         let timer = Task {
             try? await Task.sleep(for: limit)
             answer.give([])
         }
         defer { timer.cancel() }
-        return await answer.value
+        return await withTaskCancellationHandler {
+            await answer.value
+        } onCancel: {
+            answer.give([])
+        }
     }
 
     /// What was found first: the addresses, or that it took too long.

@@ -16,7 +16,7 @@ actor WebhookConnection {
 
     private static let connectDuration = TimeAmount.seconds(5)
     /// For a request and its answer: who takes longer should answer first and work then.
-    private static let requestDuration = Duration.seconds(15)
+    static let requestDuration = Duration.seconds(15)
     private static let lookUpDuration = Duration.seconds(5)
     /// Bytes of an answer that are read, so that the connection can be used again; nobody looks at them.
     private static let answerBytesMax = 64 << 10
@@ -36,11 +36,13 @@ actor WebhookConnection {
 
     init(_ policy: WebhookPolicy) { self.policy = policy }
 
-    func post(_ body: [UInt8], headers: [(String, String)], to text: String) async -> Answer {
+    func post(
+        _ body: [UInt8], headers: [(String, String)], to text: String, within limit: Duration
+    ) async -> Answer {
         guard let url = try? WebhookURL(text, allowsPrivate: policy.allowsPrivate) else {
             return .failed("address_not_public")
         }
-        if let failure = await connect(to: url) { return failure }
+        if let failure = await connect(to: url, within: min(limit, Self.lookUpDuration)) { return failure }
         guard let client else { return .failed("unreachable") }
         var request = HTTPClientRequest(url: url.text)
         request.method = .POST
@@ -50,7 +52,7 @@ actor WebhookConnection {
         let answer = await withTaskGroup(of: Answer.self) { group in
             group.addTask { await Self.execute(ready, by: client) }
             group.addTask {
-                try? await Task.sleep(for: Self.requestDuration)
+                try? await Task.sleep(for: limit)
                 return .failed("timeout")
             }
             defer { group.cancelAll() }
@@ -81,10 +83,10 @@ actor WebhookConnection {
     }
 
     /// Readies a client whose only address for the host is one that was looked up and checked; it asks no resolver.
-    private func connect(to url: WebhookURL) async -> Answer? {
+    private func connect(to url: WebhookURL, within limit: Duration) async -> Answer? {
         if let lookedUpAt, ContinuousClock.now - lookedUpAt < Self.addressLifetime, client != nil { return nil }
         var found = url.literal.map { [$0] } ?? []
-        if found.isEmpty { found = await policy.addresses(of: url.host, within: Self.lookUpDuration) }
+        if found.isEmpty { found = await policy.addresses(of: url.host, within: limit) }
         let usable = found.filter { $0 != avoided }
         // Resolvers give the addresses in another order each time.
         guard let first = usable.first(where: { $0 == address }) ?? usable.first ?? found.first else {
@@ -100,7 +102,7 @@ actor WebhookConnection {
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
         configuration.timeout = .init(connect: Self.connectDuration)
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 4
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 8
         if url.literal == nil { configuration.dnsOverride = [url.host: first.text] }
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         address = first

@@ -4,12 +4,6 @@ import FleetStore
 
 /// Makes requests of events, and tells what came of them.
 struct WebhookPusher: Sendable {
-    /// Pushes of one lane, one after the other, each with its event where it is at hand.
-    struct Turn: Sendable {
-        let lane: String
-        var pushes: [(push: Push, event: Event?)]
-    }
-
     enum Outcome: Sendable {
         case taken
         /// An answer that is no success, or none.
@@ -18,8 +12,6 @@ struct WebhookPusher: Sendable {
         case gone
         /// It is not for the webhook any more.
         case dropped
-        /// Not tried: one before it failed.
-        case waiting
         /// What signs it was erased.
         case secretErased
     }
@@ -32,24 +24,15 @@ struct WebhookPusher: Sendable {
         var messageClass: MessageClass?
         var expiresAt: Timestamp?
         var retryAfter: Seconds?
+        /// Whether it may be the address that failed, and not this push.
+        var isUnreachable = false
     }
 
     /// A push with what it says; nil is that it is not for the webhook any more.
     private struct Prepared: Sendable {
         var result: Result
         var body: [UInt8]?
-        /// Why there is no body; a word.
-        var reason: String?
-
-        var waiting: Result {
-            var result = result
-            result.outcome = .waiting
-            return result
-        }
     }
-
-    /// Requests at a time.
-    private static let width = 4
 
     private let subject: WebhookSink.Subject
     private let parts: WebhookSink.Parts
@@ -65,58 +48,35 @@ struct WebhookPusher: Sendable {
         self.connection = connection
     }
 
-    /// Pushes lane by lane, some lanes at a time. A lane ends at its first failure.
+    /// Pushes one after the other, up to the first that is not taken.
     ///
-    /// - Parameter triesAll: whether a lane is begun though another has failed.
-    func push(_ turns: [Turn], _ reader: inout EventReader, triesAll: Bool) async throws -> [Result] {
-        guard !turns.isEmpty else { return [] }
-        let secrets = try await secrets()
-        guard !secrets.isEmpty else {
-            return turns.flatMap(\.pushes).map { Result(push: $0.push, outcome: .secretErased) }
-        }
-        let prepared = try await prepare(turns, &reader)
-        return try await withThrowingTaskGroup(of: [Result].self) { group in
-            var lanes = prepared.makeIterator()
-            var results: [Result] = []
-            var hasFailed = false
-            for lane in prepared.prefix(Self.width) {
-                _ = lanes.next()
-                group.addTask { await push(lane, signedBy: secrets) }
-            }
-            for try await done in group {
-                results += done
-                hasFailed = hasFailed || done.contains { $0.outcome == .refused || $0.outcome == .gone }
-                if hasFailed, !triesAll {
-                    while let lane = lanes.next() { results += lane.map(\.waiting) }
-                } else if let lane = lanes.next() {
-                    group.addTask { await push(lane, signedBy: secrets) }
-                }
-            }
-            try Task.checkCancellation()
-            return results
+    /// Each is looked at right before its turn: what it says and who may have it is as of then.
+    /// - Parameter report: told of each as it ends.
+    func push(_ pushes: [Push], _ reader: EventReader, _ report: (Result) -> Void) async throws {
+        var reader = reader
+        for push in pushes {
+            let secrets = try await secrets()
+            guard !secrets.isEmpty else { return report(Result(push: push, outcome: .secretErased)) }
+            let prepared = try await prepare(push, &reader)
+            let result = try await send(prepared, secrets)
+            report(result)
+            guard result.outcome == .taken || result.outcome == .dropped else { return }
         }
     }
 
-    private func push(_ lane: [Prepared], signedBy secrets: [WebhookSecret]) async -> [Result] {
-        var results: [Result] = []
-        for (index, prepared) in lane.enumerated() {
-            let result = await push(prepared, secrets)
-            results.append(result)
-            if result.outcome == .taken || result.outcome == .dropped { continue }
-            results += lane[(index + 1)...].map(\.waiting)
-            break
-        }
-        return results
-    }
-
-    private func push(_ prepared: Prepared, _ secrets: [WebhookSecret]) async -> Result {
+    private func send(_ prepared: Prepared, _ secrets: [WebhookSecret]) async throws -> Result {
         var result = prepared.result
+        guard let body = prepared.body else { return result }
         let now = parts.environment.now()
-        // After its time nothing is delivered.
-        guard let body = prepared.body, result.expiresAt.map({ now < $0 }) ?? true else {
-            result.outcome = .dropped
-            result.push.error = prepared.reason ?? "expired"
-            return result
+        var limit = WebhookConnection.requestDuration
+        if let end = result.expiresAt {
+            // After its time nothing is delivered.
+            guard now < end else {
+                result.outcome = .dropped
+                result.push.error = "expired"
+                return result
+            }
+            limit = min(limit, .milliseconds(end.milliseconds - now.milliseconds))
         }
         result.push.attempts += 1
         let id = result.push.event.description
@@ -127,7 +87,10 @@ struct WebhookPusher: Sendable {
             ("webhook-id", id), ("webhook-timestamp", timestamp),
             ("webhook-signature", secrets.map { $0.signatures(of: signed) }.joined(separator: " ")),
         ]
-        note(await connection.post(body, headers: headers, to: webhook.url), in: &result)
+        let answer = await connection.post(body, headers: headers, to: webhook.url, within: limit)
+        // Cut short by the stop, it says nothing.
+        try Task.checkCancellation()
+        note(answer, in: &result)
         return result
     }
 
@@ -143,10 +106,12 @@ struct WebhookPusher: Sendable {
             default:
                 result.outcome = .refused
                 if status == 429 || status == 503 { result.retryAfter = retryAfter }
+                result.isUnreachable = (502...504).contains(status)
             }
         case .failed(let reason):
             result.push.error = reason
             result.outcome = .refused
+            result.isUnreachable = true
         }
         parts.metrics.count(Self.pushes, ["outcome": result.outcome == .taken ? "taken" : "refused"])
     }
@@ -167,76 +132,48 @@ struct WebhookPusher: Sendable {
 
     // MARK: What is said
 
-    /// Looks up the events that are not at hand, and what the fleet may still know of each.
-    private func prepare(_ turns: [Turn], _ reader: inout EventReader) async throws -> [[Prepared]] {
-        var events: [Int64: Event] = [:]
-        for (push, event) in turns.flatMap(\.pushes) {
-            if let event {
-                events[push.position] = event
-            } else {
-                events[push.position] = try await parts.store.events(after: push.position - 1, limit: 1).first
+    private func prepare(_ push: Push, _ reader: inout EventReader) async throws -> Prepared {
+        var prepared = Prepared(result: Result(push: push, outcome: .dropped))
+        prepared.result.push.error = "not_visible"
+        let known = parts.orchestrator.committed.tail.events(after: push.position - 1, limit: 1)?.first
+        let event =
+            if let known { known } else {
+                try await parts.store.events(after: push.position - 1, limit: 1).first
             }
-        }
-        let shown = try await reader.stillShown(Array(events.values))
-        let visible = Dictionary(uniqueKeysWithValues: shown.map { ($0.position, $0) })
-        let messages = shown.compactMap(\.entity.asMessage).filter { $0.source != webhook.fleet }
-        let ids = messages.flatMap(\.recipients).filter { $0.fleet == webhook.fleet }.map(\.delivery)
-        let live = try await parts.orchestrator.inspect { ledger in
-            ids.reduce(into: [Delivery.ID: Delivery]()) { $0[$1] = ledger.deliveries[$1] }
-        }
-        var prepared: [[Prepared]] = []
-        for turn in turns {
-            var lane: [Prepared] = []
-            for (push, _) in turn.pushes {
-                lane.append(try await prepare(push, visible[push.position], live, reader.facts))
-            }
-            prepared.append(lane)
-        }
-        return prepared
-    }
-
-    private func prepare(
-        _ push: Push, _ event: Event?, _ live: [Delivery.ID: Delivery], _ facts: EventReader.Facts
-    ) async throws -> Prepared {
-        var prepared = Prepared(result: Result(push: push, outcome: .dropped), reason: "not_visible")
-        guard let event else { return prepared }
+        // A filter may have changed while it waited.
+        guard let event, webhook.takes(event.type) || event.type == .webhookTested,
+            try await !reader.stillShown([event]).isEmpty
+        else { return prepared }
         prepared.result.push.event = event.id
         var content: MessageContent?
         if let message = event.entity.asMessage {
             prepared.result.messageClass = message.messageClass
-            if message.source != webhook.fleet {
-                let recipient = message.recipients.first { $0.fleet == webhook.fleet }
-                let delivery = recipient.flatMap { live[$0.delivery] }
-                // One that is answered, or over, is not handed out again; a replay may tell that it was.
-                guard delivery != nil || subject.replay != nil else {
-                    prepared.reason = parts.environment.now() < message.expiresAt ? "answered" : "expired"
-                    return prepared
-                }
-                prepared.result.delivery = delivery?.id
-                if delivery != nil {
-                    prepared.result.expiresAt = message.expiresAt
-                    content = try await parts.vault.content(of: message)
-                }
-            } else {
+            let delivery = try await delivery(of: message)
+            // One that is answered, or over, is not handed out again; a replay may tell that it was.
+            guard delivery != nil || message.source == webhook.fleet || subject.replay != nil else {
+                prepared.result.push.error = parts.environment.now() < message.expiresAt ? "answered" : "expired"
+                return prepared
+            }
+            prepared.result.delivery = delivery?.id
+            if delivery != nil { prepared.result.expiresAt = message.expiresAt }
+            if delivery != nil || message.source == webhook.fleet {
                 content = try await parts.vault.content(of: message)
             }
         }
         var writer = JSONWriter(capacity: 1024)
         View(reader: webhook.principal).write(
-            event, standings: facts.standings, content: content,
+            event, standings: reader.facts.standings, content: content,
             sequence: parts.sealer.text(of: event.position, for: webhook.principal), replay: subject.replay?.id,
             to: &writer)
         prepared.body = writer.bytes
         return prepared
     }
-}
 
-extension [WebhookPusher.Turn] {
-    mutating func add(_ push: Push, _ event: Event?) {
-        if let index = firstIndex(where: { $0.lane == push.lane }) {
-            self[index].pushes.append((push, event))
-        } else {
-            append(WebhookPusher.Turn(lane: push.lane, pushes: [(push, event)]))
-        }
+    /// The message's delivery to the fleet, while it is on its way.
+    private func delivery(of message: Message) async throws -> Delivery? {
+        guard message.source != webhook.fleet,
+            let id = message.recipients.first(where: { $0.fleet == webhook.fleet })?.delivery
+        else { return nil }
+        return try await parts.orchestrator.inspect { $0.deliveries[id] }
     }
 }

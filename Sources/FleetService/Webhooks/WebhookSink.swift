@@ -1,14 +1,13 @@
 import DequeModule
 import FleetDomain
-import FleetJSON
 import FleetStore
 import Logging
 
 /// Pushes to one webhook what its fleet may see: what is live, warnings alone, or a replay.
 ///
-/// It reads the log by a cursor. What became of a stretch of it is stored with the cursor as one, after the pushes: killed
-/// at any step, it reads and pushes again. What failed waits in its lane, and what follows it there waits behind it; other
-/// lanes go on.
+/// It reads the log by a cursor, which is stored with what became of pushes, and never beyond one of which nothing is
+/// stored: killed at any step, it reads and pushes again. What failed waits in its lane, and what follows it there waits
+/// behind it; other lanes go on beside it, some at a time.
 struct WebhookSink {
     /// What all of them use.
     struct Parts: Sendable {
@@ -28,31 +27,45 @@ struct WebhookSink {
         var replay: EventReplay?
     }
 
-    /// Events of one round.
-    static let roundLength = 64
-    /// Pushes that wait for another try; beyond, the log itself keeps what is to come.
+    /// Events that are read in one go.
+    private static let sliceLength = 64
+    /// Pushes that are to come; beyond, the log itself keeps them.
     private static let pendingMax = 10_000
+    /// Those of them of which nothing is stored: what a kill has pushed again.
+    private static let unstoredMax = 256
+    /// Lanes that push at a time; of warnings many more, so that none waits for another.
+    private static let width = 4
+    private static let warningWidth = 32
     /// A cursor that moved over nothing but what others see is stored this often.
     private static let idleStride: Int64 = 10_000
     /// Pushes a second of a replay: what is live goes before.
     private static let replayRate = 50
-    /// After one push of a round failed, the others are not tried before so long: it may be the address.
+    /// How long nothing is pushed to an address that could not be reached.
     private static let probeDelay: Seconds = 5
     /// How long a `Retry-After` is heeded.
     private static let retryAfterMax: Seconds = 86_400
+    /// How long it waits to store what it could not store.
+    private static let storePause = Duration.seconds(1)
 
     let name: SinkName
     let subject: Subject
     let parts: Parts
     private let pusher: WebhookPusher
+    private let inbox = PushInbox()
     private var reader: EventReader
+    /// Up to where the log was read.
     private var position: Int64 = 0
-    private var stored: Int64 = 0
+    private var storedPosition: Int64 = 0
     private var lanes: [String: Deque<Push>] = [:]
     private var pending = 0
+    private var busy: Set<String> = []
+    /// Positions of pushes of which nothing is stored yet.
+    private var unstored: Set<Int64> = []
+    /// Positions beyond the cursor of which something was stored before the last stop.
+    private var known: Set<Int64> = []
     /// Whether the webhook was disabled by what came of a push.
     private var isStopped = false
-    /// Set by the receiver, which asks to be left alone.
+    /// Until when the receiver is left alone.
     private var restsUntil: Timestamp?
 
     var webhook: Webhook { subject.webhook }
@@ -75,70 +88,79 @@ struct WebhookSink {
 
     // MARK: The loop
 
-    /// Runs until its task is cancelled, or the replay is over.
+    /// Runs until its task is cancelled, the webhook is disabled, or the replay is over.
     mutating func run() async throws {
         let first = subject.replay.map { $0.from - 1 } ?? webhook.startsAfter
         position = try await parts.store.cursor(of: name) ?? first
-        stored = position
-        for push in try await parts.store.pendingPushes(of: name, limit: .max) { append(push) }
-        let tail = parts.orchestrator.committed.tail
-        let follower = tail.follow(as: nil)
+        storedPosition = position
+        for push in try await parts.store.pendingPushes(of: name) { append(push) }
+        known = Set(try await parts.store.pushPositions(of: name, after: position))
+        let follower = parts.orchestrator.committed.tail.follow(as: nil)
         defer { follower.end() }
-        while !Task.isCancelled, !follower.isEnded, !isStopped {
-            parts.progress.note(name, position: position, depth: pending)
-            let hasRetried = try await retry()
-            let hasRead = hasRetried ? false : try await read(from: tail)
-            if isOver { return try await complete() }
-            if !hasRetried, !hasRead { await wait(follower) }
+        let (committed, inbox) = (parts.orchestrator.committed, inbox)
+        try await withThrowingDiscardingTaskGroup { group in
+            defer { group.cancelAll() }
+            group.addTask {
+                var last: Int64 = 0
+                while !Task.isCancelled, !follower.isEnded {
+                    await follower.sleep { committed.position > last }
+                    last = committed.position
+                    inbox.wake()
+                }
+                inbox.wake()
+            }
+            while !Task.isCancelled, !follower.isEnded, !isStopped {
+                parts.progress.note(name, position: position, depth: pending)
+                await settle(inbox.take())
+                begin(&group)
+                if try await read() { continue }
+                if subject.replay.map({ position >= $0.to && pending == 0 }) == true { return try await complete() }
+                await inbox.wait(until: nextDue, now: parts.environment.now())
+            }
         }
+        // A changed filter is for what comes.
+        if !isStopped { try? await parts.store.keep([], of: name, upTo: cursor) }
     }
 
-    private var isOver: Bool { subject.replay.map { position >= $0.to && pending == 0 } ?? false }
+    /// Up to where everything that was read is stored.
+    private var cursor: Int64 { unstored.min().map { min(position, $0 - 1) } ?? position }
 
     private func complete() async throws {
         guard let replay = subject.replay else { return }
         try await submit("replay.complete") { ledger, context in ledger.completeReplay(replay.id, &context) }
     }
 
-    /// Until there is more to read, or something is due.
-    private func wait(_ follower: EventTail.Follower) async {
-        let (here, committed) = (position, parts.orchestrator.committed)
-        let readsOn = canRead
-        let now = parts.environment.now()
-        let due = isResting ? restsUntil : lanes.values.compactMap { $0.first?.nextAt }.min()
-        let delay = due.map { max(1, $0.milliseconds - now.milliseconds) }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await follower.sleep { readsOn && committed.position > here } }
-            if let delay { group.addTask { try? await Task.sleep(for: .milliseconds(delay)) } }
-            await group.next()
-            group.cancelAll()
-        }
-    }
-
     private var isResting: Bool { restsUntil.map { parts.environment.now() < $0 } ?? false }
 
-    private var canRead: Bool {
-        guard !isResting, pending < Self.pendingMax else { return false }
-        return subject.replay.map { position < $0.to && pending == 0 } ?? true
+    /// When something is to be tried again.
+    private var nextDue: Timestamp? {
+        if isResting { return restsUntil }
+        guard busy.count < widthMax else { return nil }
+        return lanes.filter { !busy.contains($0.key) }.values.compactMap { $0.first?.nextAt }.min()
     }
+
+    private var widthMax: Int { hasWarningsOnly ? Self.warningWidth : subject.replay == nil ? Self.width : 1 }
 
     // MARK: New events
 
     /// - Returns: whether there was something.
-    private mutating func read(from tail: EventTail) async throws -> Bool {
-        guard canRead, parts.orchestrator.committed.position > position else { return false }
+    private mutating func read() async throws -> Bool {
+        let committed = parts.orchestrator.committed
+        let last = min(committed.position, subject.replay?.to ?? .max)
+        guard position < last, pending < Self.pendingMax, unstored.count < Self.unstoredMax,
+            subject.replay == nil || pending == 0
+        else { return false }
         let (events, end, _) = try await reader.read(
-            after: position, limit: Self.roundLength, from: subject.replay == nil ? tail : nil)
+            after: position, limit: Self.sliceLength, from: subject.replay == nil ? committed.tail : nil)
         guard end > position else { return false }
-        var turns: [WebhookPusher.Turn] = []
-        var blocked: [Push] = []
-        for event in events where event.position <= subject.replay?.to ?? .max {
-            for (push, subject) in pushes(for: event) {
-                if lanes[push.lane] != nil { blocked.append(push) } else { turns.add(push, subject) }
+        for event in events where event.position <= last {
+            for push in pushes(for: event) where known.remove(push.position) == nil {
+                unstored.insert(push.position)
+                append(push)
             }
         }
         position = min(end, subject.replay?.to ?? end)
-        try await carryOut(turns, also: blocked)
+        if position - storedPosition >= Self.idleStride { await keep([]) }
         if subject.replay != nil, !events.isEmpty {
             try await Task.sleep(for: .seconds(1) * events.count / Self.replayRate)
         }
@@ -146,33 +168,34 @@ struct WebhookSink {
     }
 
     /// What an event has pushed: itself, and what it puts back on its way.
-    private func pushes(for event: Event) -> [(Push, Event?)] {
-        var pushes: [(Push, Event?)] = []
-        if isTest(event) || webhook.takes(event.type) && isOfThisSink(event.entity.asMessage) {
-            pushes.append((push(of: event.type, event.id, event.position, lane: lane(of: event.entity)), event))
+    private func pushes(for event: Event) -> [Push] {
+        var pushes: [Push] = []
+        if event.type == .webhookTested ? isTest(event) : takes(event) {
+            pushes.append(push(of: event.type, event.id, event.position, lane: lane(of: event.entity)))
         }
         if event.type == .messageRedriven, subject.replay == nil, let delivery = event.entity.asDelivery,
             delivery.target == webhook.fleet, webhook.takes(.messageAccepted),
             (delivery.messageClass == .safety) == hasWarningsOnly
         {
             // The event of its message is found when it is pushed.
-            pushes.append((push(of: .messageAccepted, event.id, delivery.position, lane: lane(of: event.entity)), nil))
+            pushes.append(push(of: .messageAccepted, event.id, delivery.position, lane: lane(of: event.entity)))
         }
         return pushes
     }
 
     private func isTest(_ event: Event) -> Bool {
-        guard event.type == .webhookTested, case .webhook = name else { return false }
+        guard case .webhook = name else { return false }
         return event.entity.asWebhook?.id == webhook.id
     }
 
-    private var hasWarningsOnly: Bool { if case .warnings = name { true } else { false } }
-
     /// Warnings to the fleet have a sink of their own.
-    private func isOfThisSink(_ message: Message?) -> Bool {
-        let isWarning = message.map { $0.messageClass == .safety && $0.source != webhook.fleet } ?? false
-        return subject.replay != nil || isWarning == hasWarningsOnly
+    private func takes(_ event: Event) -> Bool {
+        let isWarning =
+            event.entity.asMessage.map { $0.messageClass == .safety && $0.source != webhook.fleet } ?? false
+        return webhook.takes(event.type) && (subject.replay != nil || isWarning == hasWarningsOnly)
     }
+
+    private var hasWarningsOnly: Bool { if case .warnings = name { true } else { false } }
 
     private func lane(of entity: Entity) -> String {
         guard subject.replay == nil else { return "" }
@@ -191,53 +214,52 @@ struct WebhookSink {
             at: parts.environment.now())
     }
 
-    // MARK: What waits
+    // MARK: Pushing
 
-    /// - Returns: whether there was something.
-    private mutating func retry() async throws -> Bool {
-        guard !isResting else { return false }
+    /// Has the lanes whose first push is due push, as many as may at a time; those that were tried less go first.
+    private mutating func begin(_ group: inout ThrowingDiscardingTaskGroup<any Error>) {
+        guard !isResting, busy.count < widthMax else { return }
         let now = parts.environment.now()
-        let due = lanes.values.compactMap(\.first).filter { $0.nextAt.map { $0 <= now } ?? true }
+        let due = lanes.values.compactMap(\.first)
+            .filter { !busy.contains($0.lane) && $0.nextAt.map { $0 <= now } ?? true }
             .sorted { ($0.attempts, $0.position) < ($1.attempts, $1.position) }
-        guard !due.isEmpty else { return false }
-        var turns: [WebhookPusher.Turn] = []
-        var count = 0
-        for head in due where count < Self.roundLength {
-            // What follows the head of a lane is tried for the first time once that has arrived.
-            let some = lanes[head.lane, default: []].prefix(Self.roundLength - count)
-            for push in some { turns.add(push, nil) }
-            count += some.count
+        for head in due.prefix(widthMax - busy.count) {
+            busy.insert(head.lane)
+            let some = Array(lanes[head.lane, default: []].prefix(Self.sliceLength))
+            let (pusher, inbox, reader) = (pusher, inbox, reader)
+            group.addTask {
+                do {
+                    try await pusher.push(some, reader, inbox.put)
+                } catch {
+                    guard Task.isCancelled else { throw error }
+                }
+                inbox.finish(head.lane)
+            }
         }
-        try await carryOut(turns, also: [])
-        return true
     }
 
-    /// Pushes, has the writer record what messages became of it, and then keeps what became of all.
-    private mutating func carryOut(_ turns: [WebhookPusher.Turn], also blocked: [Push]) async throws {
-        let done = try await pusher.push(turns, &reader, triesAll: hasWarningsOnly)
-        let now = parts.environment.now()
+    /// Stores what came of pushes, before what follows them is pushed.
+    private mutating func settle(_ arrived: PushInbox.Content) async {
         var kept: [Push] = []
         var changes = DeliveryChanges()
-        for result in done {
-            var push = result.push
-            push.updatedAt = now
-            conclude(&push, result, at: now)
+        for result in arrived.results {
+            let push = concluded(result)
             if let delivery = result.delivery { changes.note(push, delivery, isReplay: subject.replay != nil) }
             kept.append(push)
         }
-        if !changes.isEmpty { try await record(changes) }
-        if done.contains(where: { $0.outcome == .gone }) { try await disable("gone") }
-        if done.contains(where: { $0.outcome == .secretErased }) { try await disable("fleet_erased") }
-        kept += blocked
-        if !kept.isEmpty || position - stored >= Self.idleStride || subject.replay != nil {
-            try await parts.store.keep(kept, of: name, upTo: position)
-            stored = position
-        }
-        for push in kept { settle(push) }
+        if !changes.isEmpty { await record(changes) }
+        if arrived.results.contains(where: { $0.outcome == .gone }) { await disable("gone") }
+        if arrived.results.contains(where: { $0.outcome == .secretErased }) { await disable("fleet_erased") }
+        if !kept.isEmpty { await keep(kept) }
+        for push in kept { place(push) }
+        busy.subtract(arrived.lanes)
     }
 
-    /// What becomes of a push after a try.
-    private mutating func conclude(_ push: inout Push, _ result: WebhookPusher.Result, at now: Timestamp) {
+    /// The push after a try.
+    private mutating func concluded(_ result: WebhookPusher.Result) -> Push {
+        var push = result.push
+        let now = parts.environment.now()
+        push.updatedAt = now
         switch result.outcome {
         case .taken:
             push.status = .delivered
@@ -245,29 +267,60 @@ struct WebhookSink {
         case .dropped:
             push.status = .dropped
             push.nextAt = nil
-        case .waiting: if !hasWarningsOnly { push.nextAt = now + Self.probeDelay }
         case .gone, .secretErased: break
         case .refused:
-            let next = PushSchedule.next(
+            push.nextAt = PushSchedule.next(
                 after: push.attempts, of: result.messageClass, at: now, spread: push.spread)
-            push.status = next == nil ? .failed : .pending
-            push.nextAt = next
-            if let wait = result.retryAfter { restsUntil = now + min(wait, Self.retryAfterMax) }
+            push.status = push.nextAt == nil ? .failed : .pending
+            let rest =
+                result.retryAfter.map { min($0, Self.retryAfterMax) } ?? (result.isUnreachable ? Self.probeDelay : 0)
+            if rest > 0, !hasWarningsOnly || result.retryAfter != nil {
+                restsUntil = max(restsUntil ?? now, now + rest)
+                push.nextAt = push.nextAt.map { max($0, now + rest) }
+            }
         }
         if let next = push.nextAt, let end = result.expiresAt { push.nextAt = min(next, end) }
+        return push
     }
 
-    private func record(_ changes: DeliveryChanges) async throws {
-        try await submit("message.push") { ledger, context in
-            for (id, attempts) in changes.taken { ledger.take(id, attempts: attempts, &context) }
-            for (id, attempts) in changes.dead { ledger.deadLetter(id, attempts: attempts, &context) }
+    private func record(_ changes: DeliveryChanges) async {
+        await insistently {
+            try await submit("message.push") { ledger, context in
+                for (id, attempts) in changes.taken { ledger.take(id, attempts: attempts, &context) }
+                for (id, attempts) in changes.dead { ledger.deadLetter(id, attempts: attempts, &context) }
+            }
         }
     }
 
-    private mutating func disable(_ reason: String) async throws {
+    private mutating func disable(_ reason: String) async {
         isStopped = true
-        let id = webhook.id
-        try await submit("webhook.disable") { ledger, context in ledger.disable(id, reason, &context) }
+        let webhook = webhook
+        await insistently {
+            try await submit("webhook.disable") { ledger, context in ledger.disable(webhook, reason, &context) }
+        }
+    }
+
+    private mutating func keep(_ pushes: [Push]) async {
+        for push in pushes { unstored.remove(push.position) }
+        let position = cursor
+        await insistently { try await parts.store.keep(pushes, of: name, upTo: position) }
+        storedPosition = position
+    }
+
+    /// Does it until it succeeds or the sink ends: what the receiver has taken is not pushed again because something was
+    /// too busy to note it.
+    private func insistently(_ act: () async throws -> Void) async {
+        var pause = Self.storePause
+        while !Task.isCancelled {
+            do {
+                return try await act()
+            } catch {
+                parts.logger.error(
+                    "what came of pushes could not be stored", metadata: ["sink": "\(name.text)", "error": "\(error)"])
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(30))
+            }
+        }
     }
 
     private func submit(
@@ -288,17 +341,15 @@ struct WebhookSink {
         pending += 1
     }
 
-    /// Has the lanes hold what was kept: a new push at the end, one that was tried in its place.
-    private mutating func settle(_ push: Push) {
-        let index = lanes[push.lane]?.firstIndex { $0.position == push.position }
-        switch (index, push.status == .pending) {
-        case (let index?, true): lanes[push.lane]?[index] = push
-        case (let index?, false):
+    /// Has its lane hold a push that was tried, or no longer.
+    private mutating func place(_ push: Push) {
+        guard let index = lanes[push.lane]?.firstIndex(where: { $0.position == push.position }) else { return }
+        if push.status == .pending {
+            lanes[push.lane]?[index] = push
+        } else {
             lanes[push.lane]?.remove(at: index)
             pending -= 1
             if lanes[push.lane]?.isEmpty == true { lanes[push.lane] = nil }
-        case (nil, true): append(push)
-        case (nil, false): break
         }
     }
 }

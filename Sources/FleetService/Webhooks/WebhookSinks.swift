@@ -8,7 +8,7 @@ import Synchronization
 package final class WebhookSinks: Service {
     /// How long the log of deliveries remembers what ended, and how much is removed in one go.
     private static let memory: Seconds = 7 * 86_400
-    private static let removalSlice = 10_000
+    private static let removalSlice = 1000
     private static let removalInterval = Duration.seconds(600)
     /// How long a sink that failed waits before it begins again with what is stored.
     private static let pause = Duration.seconds(1)
@@ -41,8 +41,7 @@ package final class WebhookSinks: Service {
                 let generation = committed.sinkGeneration
                 guard let wanted = await wanted() else { break }
                 await reconcile(&running, with: wanted)
-                // Without webhooks there is nothing to remove.
-                if !wanted.known.isEmpty, lastRemoval.map({ ContinuousClock.now - $0 > Self.removalInterval }) ?? true {
+                if lastRemoval.map({ ContinuousClock.now - $0 > Self.removalInterval }) ?? true {
                     lastRemoval = .now
                     await remove()
                 }
@@ -82,8 +81,9 @@ package final class WebhookSinks: Service {
         _ running: inout [SinkName: Running],
         with wanted: (sinks: [SinkName: WebhookSink.Subject], known: Set<SinkName>)
     ) async {
-        for (name, sink) in running where wanted.sinks[name]?.webhook.version != sink.version {
-            sink.task.cancel()
+        let outdated = running.filter { wanted.sinks[$0.key]?.webhook.version != $0.value.version }
+        for sink in outdated.values { sink.task.cancel() }
+        for (name, sink) in outdated {
             await sink.task.value
             running[name] = nil
             progress.forget(name)
@@ -121,7 +121,10 @@ package final class WebhookSinks: Service {
     private func remove() async {
         let now = parts.environment.now()
         do throws(StoreError) {
-            try await parts.store.removePushes(endedBefore: now - Self.memory, limit: Self.removalSlice)
+            // Slice by slice, so that the writer's commits come between.
+            while !Task.isCancelled, try await parts.store.hasPushes(endedBefore: now - Self.memory) {
+                try await parts.store.removePushes(endedBefore: now - Self.memory, limit: Self.removalSlice)
+            }
         } catch {
             parts.logger.error("the log of deliveries could not be cut", metadata: ["error": "\(error)"])
         }

@@ -62,6 +62,7 @@ extension Migration {
         """,
         "CREATE INDEX webhook_pushes_pending ON webhook_pushes (sink, position) WHERE status = 'pending'",
         "CREATE INDEX webhook_pushes_by_webhook ON webhook_pushes (webhook_id, position, sink)",
+        "CREATE INDEX webhook_pushes_by_status ON webhook_pushes (webhook_id, status, position, sink)",
         "CREATE INDEX webhook_pushes_ended ON webhook_pushes (updated_at) WHERE status <> 'pending'",
         """
         CREATE INDEX communication_logs_dead ON communication_logs (position, target_fleet_id)
