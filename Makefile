@@ -5,7 +5,7 @@ SERVICE := .build/release/fleet-coordination
 # promtool and the OpenAPI validator, where scripts/install-dependencies had to fetch them.
 WITH_TEST_TOOLS := PATH="$(CURDIR)/.build/test-venv/bin:$$PATH"
 RECKONING := FleetDomainTests|SimulationTests|IntegrationTests
-LATENESS := EdgeConnectionTests|EventStreamTests
+LATENESS := EdgeConnectionTests|EventStreamTests|WebhookTests|SinkTests|EventReplayTests
 
 .DEFAULT_GOAL := help
 

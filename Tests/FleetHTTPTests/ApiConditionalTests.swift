@@ -16,7 +16,7 @@ struct ApiConditionalTests {
 
     @Test("is strong, and saves the body of an object that has not changed")
     func notModified() async throws {
-        #expect(Self.reads.count == 12)
+        #expect(Self.reads.count == 14)
         try await ApiStage.run(Self.reads) { stage, endpoint in
             let first = try await stage.send(endpoint)
             let tag = try #require(first.etag, "\(ApiStage.name(endpoint))")
