@@ -16,7 +16,7 @@ enum Resolver {
     static func addresses(of host: String, within limit: Duration) async -> [NetworkAddress] {
         let answer = Answer()
         // A look-up cannot be cut short: one that is late goes on for nobody.
-        pool.submit { _ in answer.give(lookUp(host)) }
+        pool.submit { _ in if !answer.isGiven { answer.give(lookUp(host)) } }
         let timer = Task {
             try? await Task.sleep(for: limit)
             answer.give([])
@@ -38,6 +38,8 @@ enum Resolver {
         }
 
         private let state = Mutex(State.open)
+
+        var isGiven: Bool { state.withLock { if case .given = $0 { true } else { false } } }
 
         func give(_ addresses: [NetworkAddress]) {
             let waiting: CheckedContinuation<[NetworkAddress], Never>? = state.withLock { state in

@@ -33,6 +33,7 @@ actor WebhookConnection {
     /// The address that did not answer last, which others go before.
     private var avoided: NetworkAddress?
     private var lookedUpAt: ContinuousClock.Instant?
+    private var lookUp: Task<[NetworkAddress], Never>?
 
     init(_ policy: WebhookPolicy) { self.policy = policy }
 
@@ -42,8 +43,10 @@ actor WebhookConnection {
         guard let url = try? WebhookURL(text, allowsPrivate: policy.allowsPrivate) else {
             return .failed("address_not_public")
         }
+        let start = ContinuousClock.now
         if let failure = await connect(to: url, within: min(limit, Self.lookUpDuration)) { return failure }
         guard let client else { return .failed("unreachable") }
+        let (used, left) = (address, limit - (ContinuousClock.now - start))
         var request = HTTPClientRequest(url: url.text)
         request.method = .POST
         request.headers = HTTPHeaders(headers)
@@ -52,15 +55,15 @@ actor WebhookConnection {
         let answer = await withTaskGroup(of: Answer.self) { group in
             group.addTask { await Self.execute(ready, by: client) }
             group.addTask {
-                try? await Task.sleep(for: limit)
+                try? await Task.sleep(for: left)
                 return .failed("timeout")
             }
             defer { group.cancelAll() }
             return await group.next() ?? .failed("timeout")
         }
-        if case .failed = answer {
+        if case .failed = answer, used == address {
             // The next try looks the name up anew, and takes another address where there is one.
-            avoided = address
+            avoided = used
             lookedUpAt = nil
         }
         return answer
@@ -86,7 +89,7 @@ actor WebhookConnection {
     private func connect(to url: WebhookURL, within limit: Duration) async -> Answer? {
         if let lookedUpAt, ContinuousClock.now - lookedUpAt < Self.addressLifetime, client != nil { return nil }
         var found = url.literal.map { [$0] } ?? []
-        if found.isEmpty { found = await policy.addresses(of: url.host, within: limit) }
+        if found.isEmpty { found = await addresses(of: url.host, within: limit) }
         let usable = found.filter { $0 != avoided }
         // Resolvers give the addresses in another order each time.
         guard let first = usable.first(where: { $0 == address }) ?? usable.first ?? found.first else {
@@ -108,6 +111,15 @@ actor WebhookConnection {
         address = first
         if retired.count > Self.retiredMax { try? await retired.removeFirst().shutdown() }
         return nil
+    }
+
+    /// All that ask at a time wait for one look-up.
+    private func addresses(of host: String, within limit: Duration) async -> [NetworkAddress] {
+        if let lookUp { return await lookUp.value }
+        let task = Task { [policy] in await policy.addresses(of: host, within: limit) }
+        lookUp = task
+        defer { lookUp = nil }
+        return await task.value
     }
 
     /// Nothing is pushed any more.

@@ -89,7 +89,7 @@ struct WebhookPusher: Sendable {
         ]
         let answer = await connection.post(body, headers: headers, to: webhook.url, within: limit)
         // Cut short by the stop, it says nothing.
-        try Task.checkCancellation()
+        if case .failed = answer { try Task.checkCancellation() }
         note(answer, in: &result)
         return result
     }

@@ -98,7 +98,7 @@ struct WebhookSink {
         let follower = parts.orchestrator.committed.tail.follow(as: nil)
         defer { follower.end() }
         let (committed, inbox) = (parts.orchestrator.committed, inbox)
-        try await withThrowingDiscardingTaskGroup { group in
+        let failure: (any Error)? = await withDiscardingTaskGroup { group in
             defer { group.cancelAll() }
             group.addTask {
                 var last: Int64 = 0
@@ -109,17 +109,30 @@ struct WebhookSink {
                 }
                 inbox.wake()
             }
-            while !Task.isCancelled, !follower.isEnded, !isStopped {
-                parts.progress.note(name, position: position, depth: pending)
-                await settle(inbox.take())
-                begin(&group)
-                if try await read() { continue }
-                if subject.replay.map({ position >= $0.to && pending == 0 }) == true { return try await complete() }
-                await inbox.wait(until: nextDue, now: parts.environment.now())
+            do {
+                try await loop(&group, follower)
+                return nil
+            } catch {
+                return error
             }
         }
+        // What arrived while it ended.
+        await settle(inbox.take())
         // A changed filter is for what comes.
         if !isStopped { try? await parts.store.keep([], of: name, upTo: cursor) }
+        if let failure { throw failure }
+    }
+
+    private mutating func loop(_ group: inout DiscardingTaskGroup, _ follower: EventTail.Follower) async throws {
+        while !Task.isCancelled, !follower.isEnded {
+            parts.progress.note(name, position: position, depth: pending)
+            await settle(inbox.take())
+            if isStopped { return }
+            begin(&group)
+            if try await read() { continue }
+            if subject.replay.map({ position >= $0.to && pending == 0 }) == true { return try await complete() }
+            await inbox.wait(until: nextDue, now: parts.environment.now())
+        }
     }
 
     /// Up to where everything that was read is stored.
@@ -146,25 +159,33 @@ struct WebhookSink {
     /// - Returns: whether there was something.
     private mutating func read() async throws -> Bool {
         let committed = parts.orchestrator.committed
-        let last = min(committed.position, subject.replay?.to ?? .max)
-        guard position < last, pending < Self.pendingMax, unstored.count < Self.unstoredMax,
+        let to = subject.replay?.to ?? .max
+        guard position < min(committed.position, to), pending < Self.pendingMax, unstored.count < Self.unstoredMax,
             subject.replay == nil || pending == 0
         else { return false }
         let (events, end, _) = try await reader.read(
             after: position, limit: Self.sliceLength, from: subject.replay == nil ? committed.tail : nil)
         guard end > position else { return false }
-        for event in events where event.position <= last {
-            for push in pushes(for: event) where known.remove(push.position) == nil {
+        var blocked: [Push] = []
+        for event in events where event.position <= to {
+            for push in pushes(for: event) where known.remove(push.position) == nil && !isWaiting(push, for: event) {
                 unstored.insert(push.position)
                 append(push)
+                // What waits behind one that failed does not hold up the cursor.
+                if lanes[push.lane]?.first?.attempts ?? 0 > 0 { blocked.append(push) }
             }
         }
-        position = min(end, subject.replay?.to ?? end)
-        if position - storedPosition >= Self.idleStride { await keep([]) }
+        position = min(end, to)
+        if !blocked.isEmpty || cursor - storedPosition >= Self.idleStride { await keep(blocked) }
         if subject.replay != nil, !events.isEmpty {
             try await Task.sleep(for: .seconds(1) * events.count / Self.replayRate)
         }
         return true
+    }
+
+    /// Whether what is put back on its way is on it already.
+    private func isWaiting(_ push: Push, for event: Event) -> Bool {
+        push.position != event.position && lanes[push.lane]?.contains { $0.position == push.position } == true
     }
 
     /// What an event has pushed: itself, and what it puts back on its way.
@@ -217,7 +238,7 @@ struct WebhookSink {
     // MARK: Pushing
 
     /// Has the lanes whose first push is due push, as many as may at a time; those that were tried less go first.
-    private mutating func begin(_ group: inout ThrowingDiscardingTaskGroup<any Error>) {
+    private mutating func begin(_ group: inout DiscardingTaskGroup) {
         guard !isResting, busy.count < widthMax else { return }
         let now = parts.environment.now()
         let due = lanes.values.compactMap(\.first)
@@ -226,13 +247,14 @@ struct WebhookSink {
         for head in due.prefix(widthMax - busy.count) {
             busy.insert(head.lane)
             let some = Array(lanes[head.lane, default: []].prefix(Self.sliceLength))
-            let (pusher, inbox, reader) = (pusher, inbox, reader)
+            let (pusher, inbox, reader, logger, name) = (pusher, inbox, reader, parts.logger, name.text)
             group.addTask {
                 do {
                     try await pusher.push(some, reader, inbox.put)
-                } catch {
-                    guard Task.isCancelled else { throw error }
-                }
+                } catch  where !Task.isCancelled {
+                    logger.error("a push could not be made", metadata: ["sink": "\(name)", "error": "\(error)"])
+                    try? await Task.sleep(for: Self.storePause)
+                } catch {}
                 inbox.finish(head.lane)
             }
         }
@@ -247,12 +269,18 @@ struct WebhookSink {
             if let delivery = result.delivery { changes.note(push, delivery, isReplay: subject.replay != nil) }
             kept.append(push)
         }
-        if !changes.isEmpty { await record(changes) }
-        if arrived.results.contains(where: { $0.outcome == .gone }) { await disable("gone") }
-        if arrived.results.contains(where: { $0.outcome == .secretErased }) { await disable("fleet_erased") }
-        if !kept.isEmpty { await keep(kept) }
         for push in kept { place(push) }
         busy.subtract(arrived.lanes)
+        // What waits behind one that failed is stored with it.
+        let failed = Set(kept.filter { $0.status == .pending }.map(\.lane))
+        for lane in failed {
+            kept += (lanes[lane] ?? []).filter { push in
+                unstored.contains(push.position) && !kept.contains { $0.position == push.position }
+            }
+        }
+        guard !kept.isEmpty, changes.isEmpty ? true : await record(changes), await keep(kept) else { return }
+        if arrived.results.contains(where: { $0.outcome == .gone }) { await disable("gone") }
+        if arrived.results.contains(where: { $0.outcome == .secretErased }) { await disable("fleet_erased") }
     }
 
     /// The push after a try.
@@ -283,7 +311,7 @@ struct WebhookSink {
         return push
     }
 
-    private func record(_ changes: DeliveryChanges) async {
+    private func record(_ changes: DeliveryChanges) async -> Bool {
         await insistently {
             try await submit("message.push") { ledger, context in
                 for (id, attempts) in changes.taken { ledger.take(id, attempts: attempts, &context) }
@@ -295,32 +323,39 @@ struct WebhookSink {
     private mutating func disable(_ reason: String) async {
         isStopped = true
         let webhook = webhook
-        await insistently {
+        _ = await insistently {
             try await submit("webhook.disable") { ledger, context in ledger.disable(webhook, reason, &context) }
         }
     }
 
-    private mutating func keep(_ pushes: [Push]) async {
-        for push in pushes { unstored.remove(push.position) }
-        let position = cursor
-        await insistently { try await parts.store.keep(pushes, of: name, upTo: position) }
-        storedPosition = position
+    @discardableResult
+    private mutating func keep(_ pushes: [Push]) async -> Bool {
+        let left = unstored.subtracting(pushes.map(\.position))
+        let end = left.min().map { min(position, $0 - 1) } ?? position
+        guard await insistently({ try await parts.store.keep(pushes, of: name, upTo: end) }) else { return false }
+        unstored = left
+        storedPosition = end
+        return true
     }
 
-    /// Does it until it succeeds or the sink ends: what the receiver has taken is not pushed again because something was
-    /// too busy to note it.
-    private func insistently(_ act: () async throws -> Void) async {
+    /// Does it until it succeeds or the sink ends, once at least: what the receiver has taken is not pushed again because
+    /// something was too busy to note it.
+    ///
+    /// - Returns: whether it succeeded.
+    private func insistently(_ act: () async throws -> Void) async -> Bool {
         var pause = Self.storePause
-        while !Task.isCancelled {
+        repeat {
             do {
-                return try await act()
+                try await act()
+                return true
             } catch {
                 parts.logger.error(
                     "what came of pushes could not be stored", metadata: ["sink": "\(name.text)", "error": "\(error)"])
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(30))
             }
-        }
+        } while !Task.isCancelled
+        return false
     }
 
     private func submit(
