@@ -389,20 +389,6 @@ struct WebhookSink {
     }
 }
 
-/// What pushes made of messages.
-private struct DeliveryChanges: Sendable {
-    var taken: [(Delivery.ID, Int64)] = []
-    var dead: [(Delivery.ID, Int64)] = []
-
-    var isEmpty: Bool { taken.isEmpty && dead.isEmpty }
-
-    /// That a replay does not arrive is no end of what is live.
-    mutating func note(_ push: Push, _ delivery: Delivery.ID, isReplay: Bool) {
-        if push.status == .delivered { taken.append((delivery, push.attempts)) }
-        if push.status == .failed, !isReplay { dead.append((delivery, push.attempts)) }
-    }
-}
-
 extension Push {
     /// From 0 to 1, by its event: what spreads its tries over time.
     fileprivate var spread: Double { Double(UInt16(truncatingIfNeeded: event.raw)) / Double(UInt16.max) }
