@@ -5,6 +5,8 @@ import FleetTestSupport
 extension Onlooker {
     /// That no other of the same fleet, that stands before it, would have been content with what it gets.
     func judgeOrder(of allocation: Allocation, _ waiting: Waiting, at now: Timestamp, _ place: Place) {
+        // Who is given what is to come takes nothing from those who wait for now.
+        guard waiting.earliest <= now else { return }
         for other in ledger.allocations.values {
             guard let asks = other.waiting, other.id != allocation.id, other.target == allocation.target,
                 other.federation == allocation.federation, other.acceptsPart == allocation.acceptsPart,
