@@ -1,4 +1,5 @@
-"""Receives webhooks and verifies each with the library of Standard Webhooks; ends after COUNT of them.
+"""Receives webhooks and verifies each with the library of Standard Webhooks; ends after COUNT of them, each counted once
+however often it comes.
 
 Usage: receive-webhooks.py PORT-FILE SECRET-FILE COUNT. Writes its port, reads the secret when the first one comes, and
 prints the types of the events.
@@ -11,7 +12,7 @@ import sys
 from standardwebhooks import Webhook
 
 port_file, secret_file, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-types = []
+types = {}
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -21,7 +22,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             webhook = Webhook(file.read().strip())
         event = webhook.verify(body, dict(self.headers))
         assert event["id"] == self.headers["webhook-id"], event
-        types.append(event["type"])
+        types[event["id"]] = event["type"]
         self.send_response(204)
         self.end_headers()
 
@@ -34,4 +35,4 @@ with open(port_file, "w") as file:
     file.write(str(server.server_address[1]))
 while len(types) < count:
     server.handle_request()
-print(json.dumps(types))
+print(json.dumps(list(types.values())))
