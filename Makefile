@@ -44,7 +44,8 @@ test: ## Check layout and rules, then run every test but the slow ones
 	@# What reckons for long goes with what waits for other programs; what talks to a service in this process and what measures
 	@# lateness hold each other up, so one after the other.
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(RECKONING)'
-	$(WITH_TEST_TOOLS) swift test --skip-build --skip '$(RECKONING)|$(LATENESS)'
+	$(WITH_TEST_TOOLS) swift test --skip-build --skip '$(RECKONING)|FleetHTTPTests'
+	$(WITH_TEST_TOOLS) swift test --skip-build --filter FleetHTTPTests --skip '$(LATENESS)'
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(LATENESS)'
 
 .PHONY: test-integration
