@@ -31,7 +31,8 @@ enum AuditRoutes {
     ) async throws -> Response {
         let store = call.api.store
         let position = try await stored { () throws(StoreError) in try await store.position(ofRecord: record) }
-        guard let position else { throw FleetError.notFound(.recordNotFound) }
+        // Whoever writes to the database may put a row before the first; no tree has it.
+        guard let position, position >= 1 else { throw FleetError.notFound(.recordNotFound) }
         guard position <= checkpoint.treeSize else {
             throw FleetError(.recordNotCovered, "No checkpoint covers this record yet; one that does is made soon.")
         }

@@ -20,6 +20,8 @@ package struct AuditVerifier {
     private var recordsTree = MerkleTree.Frontier()
     private var leavesTree = MerkleTree.Frontier()
     private var difference: Difference?
+    /// The first record that stands at another position than its place says, whatever the stored tree says.
+    private var gap: Difference?
     /// Of the last record that was read.
     private var record: Event.ID?
     private var good = Good()
@@ -73,7 +75,7 @@ package struct AuditVerifier {
         }
         let end = try await store.endOfLog()
         // In the right order, and yet not where they should be.
-        if let difference, difference.found == difference.expected { return verdict(of: difference) }
+        if let gap { return verdict(of: gap) }
         return .intact(size: size, covered: good.covered, end: end, treeDiffersAt: difference?.position)
     }
 
@@ -94,6 +96,11 @@ package struct AuditVerifier {
         let expected = try await leaves.next(store)
         guard found != nil || expected != nil else { return false }
         if let found { recordsTree.append(found.hash) }
+        if gap == nil, let found, found.position != position {
+            gap = Difference(
+                position: position, record: found.id, before: record, found: found.hash, expected: found.hash,
+                isGap: true)
+        }
         if let expected { leavesTree.append(expected) }
         if difference == nil {
             let isGap = found.map { $0.position != position } ?? false
@@ -112,6 +119,12 @@ package struct AuditVerifier {
 
     /// Where it is that a checkpoint is contradicted.
     private mutating func located(_ mark: CheckpointNote, from start: Int64) async throws -> AuditVerdict {
+        // All of it ends right behind a checkpoint that holds, as a copy that was put back does.
+        if difference == nil, recordsTree.size > 0, recordsTree.size < mark.treeSize,
+            good.place.position >= recordsTree.size - 1
+        {
+            return .broken(.cutOff, position: recordsTree.size + 1, record: nil, after: record)
+        }
         let isTold = leavesTree.size == mark.treeSize && leavesTree.root == mark.rootHash
         guard isTold, difference != nil else {
             if let note = good.note, note != trusted.note, !note.isSigned(by: trusted.key) { good = Good() }
