@@ -138,6 +138,23 @@ struct AuditVerifierTests {
         }
     }
 
+    @Test("shows records that were moved, though the stored tree is gone")
+    func moved() async throws {
+        try await Self.run { log, checkpoints in
+            try await log.writer.database.commit([
+                SQL("test.away", "UPDATE events SET position = -position WHERE position > 300"),
+                SQL("test.back", "UPDATE events SET position = 1000 - position WHERE position < 0"),
+                SQL("test.forge", "DELETE FROM audit_tiles"),
+            ])
+            let verdict = try await log.verify(checkpoints[3])
+            guard case .broken(let kind, let position, _, _) = verdict else {
+                Issue.record("\(verdict)")
+                return
+            }
+            #expect(kind == .reordered && position == 301)
+        }
+    }
+
     @Test("is bounded by the checkpoints in it where the stored tree was changed as well", arguments: cases)
     func bounded(one: Case) async throws {
         try await Self.run { log, checkpoints in
