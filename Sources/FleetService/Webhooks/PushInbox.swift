@@ -40,6 +40,7 @@ final class PushInbox: Sendable {
 
     /// Returns when something came, when it was woken, at that time, or when the task is cancelled.
     func wait(until time: Timestamp?, now: Timestamp) async {
+        // Not of a group: the wait ends when it is woken, and would not without its timer.
         let timer = time.map { time in
             Task {
                 try? await Task.sleep(for: .milliseconds(max(1, time.milliseconds - now.milliseconds)))

@@ -17,6 +17,7 @@ enum Resolver {
         let answer = Answer()
         // A look-up cannot be cut short: one that is late goes on for nobody.
         pool.submit { _ in if !answer.isGiven { answer.give(lookUp(host)) } }
+        // A group would wait for the look-up.
         let timer = Task {
             try? await Task.sleep(for: limit)
             answer.give([])

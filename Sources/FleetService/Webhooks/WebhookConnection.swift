@@ -116,6 +116,7 @@ actor WebhookConnection {
     /// All that ask at a time wait for one look-up.
     private func addresses(of host: String, within limit: Duration) async -> [NetworkAddress] {
         if let lookUp { return await lookUp.value }
+        // Of nobody who asks: one that is cancelled must not end it for the others.
         let task = Task { [policy] in await policy.addresses(of: host, within: limit) }
         lookUp = task
         defer { lookUp = nil }

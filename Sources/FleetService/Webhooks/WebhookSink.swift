@@ -119,7 +119,11 @@ struct WebhookSink {
         // What arrived while it ended.
         await settle(inbox.take())
         // A changed filter is for what comes.
-        if !isStopped { try? await parts.store.keep([], of: name, upTo: cursor) }
+        if !isStopped {
+            let (store, name, end) = (parts.store, name, cursor)
+            // Of its own: a commit that a cancelled task waits for may not happen.
+            await Task { try? await store.keep([], of: name, upTo: end) }.value
+        }
         if let failure { throw failure }
     }
 

@@ -97,6 +97,7 @@ package final class WebhookSinks: Service {
         }
         for (name, subject) in wanted.sinks where running[name] == nil {
             let parts = parts
+            // Not of a group, which could not end one alone; `run` waits for all of them.
             let task = Task {
                 while !Task.isCancelled {
                     let connection = WebhookConnection(parts.policy)

@@ -96,6 +96,11 @@ extension Principal {
             """
     }
 
+    /// That a column names a fleet in whose name it may do this.
+    func limits(_ column: SQL.Fragment, to permission: Permission) -> SQL.Fragment {
+        holdsEverywhere(permission) ? "1 = 1" : "\(column) IN \(list: fleets(under: permission))"
+    }
+
     /// The fleets in whose name it may do this.
     private func fleets(under permission: Permission) -> [Fleet.ID] {
         fleets.filter { holds(permission, for: $0) }.sorted()

@@ -82,11 +82,3 @@ extension Store {
         return try row.map { (row) throws(StoreError) in try Tables.deliveries.decode(row) }
     }
 }
-
-extension Principal {
-    /// That a column names a fleet for which it holds the permission.
-    fileprivate func limits(_ column: SQL.Fragment, to permission: Permission) -> SQL.Fragment {
-        if holdsEverywhere(permission) { return "1 = 1" }
-        return "\(column) IN \(list: fleets.filter { holds(permission, for: $0) }.sorted())"
-    }
-}
