@@ -30,6 +30,7 @@ package struct TestService: Sendable {
         clock: VirtualClock = VirtualClock(), database: (any SQLDatabase)? = nil, requiresIfMatch: Bool = false,
         limits: EdgeLimits = EdgeLimits(), tokens: JWTVerifier? = nil, keys: KeyStore? = nil,
         encryptionKey: KeyEncryptionKey = .make(), webhooks: WebhookPolicy = WebhookPolicy(allowsPrivate: true),
+        dependencies: [any Dependency] = [],
         _ body: @Sendable (TestService) async throws -> Result
     ) async throws -> Result {
         let database = if let database { database } else { try await SQLiteDatabase.openInMemory() }
@@ -51,7 +52,9 @@ package struct TestService: Sendable {
             store: store, orchestrator: orchestrator, environment: clock.environment,
             authenticator: .reading(store, orchestrator.committed, tokens: tokens, now: { clock.now }),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
-            vault: vault, audit: audit, webhooks: webhooks, metrics: metrics, requiresIfMatch: requiresIfMatch,
+            vault: vault, audit: audit, webhooks: webhooks,
+            dependencies: DependencyMonitor(dependencies, logger: logger), metrics: metrics,
+            requiresIfMatch: requiresIfMatch,
             callerHash: { $0.subject }, logger: logger)
         let settings = EdgeSettings(
             limits: limits, requestIDs: RequestIDSource(seed: 1),
@@ -63,7 +66,8 @@ package struct TestService: Sendable {
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0), serverName: nil),
             onServerRunning: { port.yield($0.localAddress?.port ?? 0) }, logger: logger)
         let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(services: [orchestrator, api.sinks, application], logger: logger))
+            configuration: ServiceGroupConfiguration(
+                services: [orchestrator, api.dependencies, api.sinks, application], logger: logger))
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             guard let bound = await ports.first(where: { _ in true }) else { throw CancellationError() }

@@ -37,10 +37,12 @@ struct Service {
                 store, orchestrator.committed, tokens: issuer?.verifier, now: Environment.system.now),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
             vault: vault, audit: audit,
-            webhooks: WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks), metrics: metrics,
+            webhooks: WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks),
+            dependencies: DependencyMonitor([], logger: logger), metrics: metrics,
             requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text, logger: logger)
         let services: [any ServiceLifecycle.Service] =
-            [orchestrator, audit, api.sinks] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
+            [orchestrator, audit, api.dependencies, api.sinks] + (issuer.map { [$0.source] } ?? [])
+            + servers(api, metrics)
         // Also when one of them fails, the others finish what they accepted.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

@@ -16,6 +16,7 @@ package final class API: Sendable {
     /// Where pushes may go, and what pushes.
     package let webhooks: WebhookPolicy
     package let sinks: WebhookSinks
+    package let dependencies: DependencyMonitor
     package let metrics: MetricsRegistry
     package let requiresIfMatch: Bool
     /// Makes the hash under which a principal is logged.
@@ -23,8 +24,9 @@ package final class API: Sendable {
 
     package init(
         store: Store, orchestrator: FederationOrchestrator, environment: Environment, authenticator: Authenticator,
-        sealer: Sealer, vault: Vault, audit: AuditTree, webhooks: WebhookPolicy, metrics: MetricsRegistry,
-        requiresIfMatch: Bool, callerHash: @escaping @Sendable (Principal) -> String, logger: Logger
+        sealer: Sealer, vault: Vault, audit: AuditTree, webhooks: WebhookPolicy,
+        dependencies: DependencyMonitor, metrics: MetricsRegistry, requiresIfMatch: Bool,
+        callerHash: @escaping @Sendable (Principal) -> String, logger: Logger
     ) {
         self.store = store
         self.orchestrator = orchestrator
@@ -38,6 +40,7 @@ package final class API: Sendable {
         sinks = WebhookSinks(
             store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: environment,
             policy: webhooks, metrics: metrics, logger: logger)
+        self.dependencies = dependencies
         self.metrics = metrics
         self.requiresIfMatch = requiresIfMatch
         self.callerHash = callerHash

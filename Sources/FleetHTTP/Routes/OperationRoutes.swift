@@ -13,7 +13,9 @@ enum OperationRoutes {
 
     static func health(_ call: Call) async throws -> Response {
         let isReachable = await isDatabaseReachable(call.api)
-        let status = isReachable ? "healthy" : "unhealthy"
+        let dependencies = call.api.dependencies.health
+        let isWhole = dependencies.allSatisfy(\.isReachable)
+        let status = !isReachable ? "unhealthy" : isWhole ? "healthy" : "degraded"
         var writer = JSONWriter()
         writer.beginObject()
         writer.field("status", status)
@@ -23,14 +25,12 @@ enum OperationRoutes {
             writer.beginObject()
             writer.key("database")
             writer.beginObject()
-            writer.field("status", status)
+            writer.field("status", isReachable ? "healthy" : "unhealthy")
             writer.field("engine", call.api.store.database.dialect.rawValue)
             writer.endObject()
-            for dependency: StaticString in ["redis", "kafka", "clickhouse"] {
-                writer.key(dependency)
-                writer.beginObject()
-                writer.field("status", "disabled")
-                writer.endObject()
+            for name in DependencyName.allCases {
+                writer.key(string: name.rawValue)
+                write(dependencies.first { $0.name == name }, for: call.principal, &writer)
             }
             writer.endObject()
         }
@@ -39,16 +39,20 @@ enum OperationRoutes {
             writer.bytes, status: isReachable ? .ok : .serviceUnavailable, isObject: false)
     }
 
-    private static func isDatabaseReachable(_ api: API) async -> Bool {
-        await withTaskGroup(of: Bool.self) { group in
-            group.addTask { (try? await api.store.endOfLog()) != nil }
-            group.addTask {
-                try? await Task.sleep(for: checkPatience)
-                return false
-            }
-            defer { group.cancelAll() }
-            return await group.next() ?? false
+    /// Why it cannot be used is for those who run the service.
+    private static func write(_ dependency: DependencyHealth?, for reader: Principal?, _ writer: inout JSONWriter) {
+        writer.beginObject()
+        defer { writer.endObject() }
+        guard let dependency else { return writer.field("status", "disabled") }
+        writer.field("status", dependency.isReachable ? "healthy" : "unhealthy")
+        writer.field("circuit", dependency.circuit.rawValue)
+        if let reason = dependency.reason, reader?.holdsEverywhere(.metricsRead) == true {
+            writer.field("reason", reason)
         }
+    }
+
+    private static func isDatabaseReachable(_ api: API) async -> Bool {
+        (try? await withDeadline(checkPatience) { try await api.store.endOfLog() }) != nil
     }
 
     static func live(_ call: Call) async throws -> Response { try status("live", call) }
@@ -77,7 +81,7 @@ enum OperationRoutes {
 
     /// Everything measured, in the Prometheus text format.
     static func exposition(_ api: API) async throws(FleetError) -> Response {
-        let gauges = try await api.orchestrator.gauges() + api.sinks.gauges()
+        let gauges = try await api.orchestrator.gauges() + api.sinks.gauges() + api.dependencies.gauges()
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: api.metrics.exposition(gauges: gauges))))

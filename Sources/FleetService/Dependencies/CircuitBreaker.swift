@@ -1,0 +1,101 @@
+import Synchronization
+
+/// Stops asking a dependency that does not answer, and tries it again after a while, one call first.
+///
+/// Closed, every call goes through. After `Limits.failures` failures in a row it opens: calls are refused at once, so
+/// that nobody waits for what will not come. When its wait is over it is half open: one call goes through, and its
+/// outcome closes the circuit or opens it for longer. Waits double up to a bound and are drawn at random below it (full
+/// jitter), so that many processes do not come back at once.
+package final class CircuitBreaker: Sendable {
+    package enum State: String, Sendable, CaseIterable {
+        case closed, open
+        case halfOpen = "half_open"
+    }
+
+    package struct Limits: Sendable {
+        /// In a row, to open.
+        package var failures = 3
+        package var firstWait = Duration.milliseconds(500)
+        /// Short, because a dependency that is back should be used soon.
+        package var longestWait = Duration.seconds(2)
+
+        package init() {}
+    }
+
+    /// The call was refused: the dependency did not answer lately.
+    package struct Open: Error {}
+
+    private struct Circuit {
+        var failures = 0
+        /// Openings since it was closed last.
+        var openings = 0
+        var opensUntil: ContinuousClock.Instant?
+        var isProbing = false
+    }
+
+    private let limits: Limits
+    private let now: @Sendable () -> ContinuousClock.Instant
+    private let random: @Sendable (ClosedRange<Double>) -> Double
+    private let circuit = Mutex(Circuit())
+
+    /// - Parameters:
+    ///   - now: the time that waits are measured by.
+    ///   - random: draws a wait, as a part of the longest that it may be.
+    package init(
+        limits: Limits = Limits(), now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        random: @escaping @Sendable (ClosedRange<Double>) -> Double = { .random(in: $0) }
+    ) {
+        self.limits = limits
+        self.now = now
+        self.random = random
+    }
+
+    package var state: State {
+        circuit.withLock { circuit in
+            guard let until = circuit.opensUntil else { return .closed }
+            return circuit.isProbing || now() >= until ? .halfOpen : .open
+        }
+    }
+
+    /// Calls `body` if the circuit lets it, and learns from what comes of it. Who is cancelled says nothing about the
+    /// dependency.
+    ///
+    /// - Throws: `Open` when it was not called; else what it threw.
+    package func run<Answer: Sendable>(_ body: () async throws -> Answer) async throws -> Answer {
+        guard enter() else { throw Open() }
+        do {
+            let answer = try await body()
+            succeed()
+            return answer
+        } catch {
+            if error is CancellationError || Task.isCancelled { leave() } else { fail() }
+            throw error
+        }
+    }
+
+    private func enter() -> Bool {
+        circuit.withLock { circuit in
+            guard let until = circuit.opensUntil else { return true }
+            guard !circuit.isProbing, now() >= until else { return false }
+            circuit.isProbing = true
+            return true
+        }
+    }
+
+    private func succeed() { circuit.withLock { $0 = Circuit() } }
+
+    private func leave() { circuit.withLock { $0.isProbing = false } }
+
+    private func fail() {
+        circuit.withLock { circuit in
+            let wasProbing = circuit.isProbing
+            circuit.isProbing = false
+            circuit.failures += 1
+            // A call that began before the circuit opened tells nothing new.
+            guard circuit.opensUntil == nil ? circuit.failures >= limits.failures : wasProbing else { return }
+            let longest = min(limits.longestWait, limits.firstWait * (1 << min(circuit.openings, 16)))
+            circuit.openings += 1
+            circuit.opensUntil = now() + longest * random(0...1)
+        }
+    }
+}
