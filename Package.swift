@@ -64,7 +64,7 @@ let package = Package(
             name: "FleetHTTP",
             dependencies: [
                 "FleetService", "FleetStore", "FleetDomain", "FleetJSON", hummingbird, crypto, logging, lifecycle, nio,
-                nioHTTP, httpClient, httpTypes,
+                posix, nioHTTP, httpClient, httpTypes,
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
@@ -73,11 +73,16 @@ let package = Package(
         .target(
             name: "SQLiteBackend", dependencies: ["FleetStore", "FleetDomain", "CSQLite", nio, posix],
             swiftSettings: strict),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(
+            name: "PostgresBackend", dependencies: ["FleetStore", "FleetDomain", "CPostgres", posix],
+            swiftSettings: strict),
         .executableTarget(
             name: "fleet-coordination",
             dependencies: [
-                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", hummingbird,
-                crypto, logging, lifecycle,
+                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
+                "PostgresBackend",
+                hummingbird, crypto, logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -86,8 +91,9 @@ let package = Package(
         .target(
             name: "FleetTestSupport",
             dependencies: [
-                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", hummingbird,
-                logging, lifecycle, nio, nioHTTP, httpClient,
+                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
+                "PostgresBackend",
+                hummingbird, logging, lifecycle, nio, nioHTTP, httpClient,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -113,6 +119,10 @@ let package = Package(
         .testTarget(
             name: "SQLiteBackendTests",
             dependencies: ["SQLiteBackend", "FleetStore", "FleetDomain", "FleetTestSupport", "CPowerLossVFS"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PostgresBackendTests",
+            dependencies: ["PostgresBackend", "FleetStore", "FleetDomain", "FleetTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "FleetHTTPTests",

@@ -49,12 +49,13 @@ enum EventLog {
     }
 
     /// The same rows as they are stored, for the tree over them: texts as bytes, so that one that is no UTF-8 is read as well.
-    static func stored(after position: Int64, limit: Int) -> SQL {
-        SQL(
+    static func stored(after position: Int64, limit: Int, in dialect: Dialect) -> SQL {
+        func bytes(_ column: SQL.Fragment) -> SQL.Fragment { dialect.stored(column) }
+        return SQL(
             "events.stored",
             """
-            SELECT position, event_id, CAST(type AS BLOB), CAST(actor AS BLOB), CAST(acting_fleet_id AS BLOB), \
-            CAST(request_id AS BLOB), at, CAST(audience AS BLOB), CAST(data AS BLOB), is_privileged \
+            SELECT position, event_id, \(bytes("type")), \(bytes("actor")), \(bytes("acting_fleet_id")), \
+            \(bytes("request_id")), at, \(bytes("audience")), \(bytes("data")), is_privileged \
             FROM events WHERE position > \(position) ORDER BY position LIMIT \(limit)
             """)
     }

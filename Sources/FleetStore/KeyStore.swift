@@ -30,21 +30,45 @@ package struct KeyStore: Sendable {
     package init(database: any SQLDatabase) { self.database = database }
 
     package func prepare() async throws(StoreError) {
-        try await database.commit([
-            SQL(
-                "keys.schema",
-                """
-                CREATE TABLE IF NOT EXISTS data_keys (
-                    fleet_id TEXT NOT NULL,
-                    generation INTEGER NOT NULL,
-                    wrapped BLOB NOT NULL,
-                    PRIMARY KEY (fleet_id, generation)
-                ) STRICT
-                """),
-            SQL(
-                "keys.labels_schema",
-                "CREATE TABLE IF NOT EXISTS labels (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT"),
-        ])
+        let dialect = database.dialect
+        try await database.commit(dialect.lockSchema + dialect.makeSchema + Self.schema(in: dialect))
+    }
+
+    private static func schema(in dialect: Dialect) -> [SQL] {
+        switch dialect {
+        case .sqlite:
+            [
+                SQL(
+                    "keys.schema",
+                    """
+                    CREATE TABLE IF NOT EXISTS data_keys (
+                        fleet_id TEXT NOT NULL,
+                        generation INTEGER NOT NULL,
+                        wrapped BLOB NOT NULL,
+                        PRIMARY KEY (fleet_id, generation)
+                    ) STRICT
+                    """),
+                SQL(
+                    "keys.labels_schema",
+                    "CREATE TABLE IF NOT EXISTS labels (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT"),
+            ]
+        case .postgres:
+            [
+                SQL(
+                    "keys.schema",
+                    """
+                    CREATE TABLE IF NOT EXISTS data_keys (
+                        fleet_id TEXT COLLATE "C" NOT NULL,
+                        generation BIGINT NOT NULL,
+                        wrapped BYTEA NOT NULL,
+                        PRIMARY KEY (fleet_id, generation)
+                    )
+                    """),
+                SQL(
+                    "keys.labels_schema",
+                    "CREATE TABLE IF NOT EXISTS labels (name TEXT COLLATE \"C\" PRIMARY KEY, value BYTEA NOT NULL)"),
+            ]
+        }
     }
 
     package func wrappedKey(_ id: KeyID) async throws(StoreError) -> [UInt8]? {

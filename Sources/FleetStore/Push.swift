@@ -136,7 +136,7 @@ extension Store {
             "cursor.keep",
             """
             INSERT INTO sink_cursors (sink, position) VALUES (\(sink.text), \(position)) \
-            ON CONFLICT (sink) DO UPDATE SET position = excluded.position WHERE excluded.position > position
+            ON CONFLICT (sink) DO UPDATE SET position = excluded.position WHERE excluded.position > sink_cursors.position
             """)
         try await database.commit(pushes.map(\.upsert) + [cursor])
     }

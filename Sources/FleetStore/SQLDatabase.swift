@@ -29,12 +29,6 @@ extension SQLDatabase {
     }
 }
 
-/// Where the engines differ in what they are told.
-package enum Dialect: String, Sendable {
-    case sqlite
-    case postgres
-}
-
 /// Why a store did not do what it was asked. Texts are for the log, never for a caller.
 package enum StoreError: Error, Equatable {
     /// A constraint refused the batch; `constraint` names the table or key as the engine does.
@@ -43,6 +37,8 @@ package enum StoreError: Error, Equatable {
     case full
     /// The engine cannot be reached, or was closed.
     case unavailable(String)
+    /// Somebody else writes, or the log does not end where the writer left it; nothing was written.
+    case superseded(String)
     /// The connection was lost while committing: it may or may not have happened.
     case outcomeUnknown(String)
     /// Stored bytes are not what we wrote.

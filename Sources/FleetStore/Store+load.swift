@@ -12,7 +12,7 @@ extension Store {
         try await load(Tables.resources, Entity.resource, into: &ledger)
         try await load(Tables.federations, Entity.federation, into: &ledger)
         try await load(Tables.members, Entity.member, into: &ledger)
-        try await load(Tables.quotas, Entity.quota, into: &ledger, where: "WHERE is_removed = 0")
+        try await load(Tables.quotas, Entity.quota, into: &ledger, where: "WHERE NOT is_removed")
         try await load(Tables.balances, Entity.balance, into: &ledger)
         try await load(
             Tables.allocations, Entity.allocation, into: &ledger,

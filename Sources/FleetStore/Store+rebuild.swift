@@ -7,12 +7,15 @@ extension Store {
 
     /// Builds the projections in `scratch` anew, from this store's log alone.
     ///
-    /// - Parameter scratch: a migrated, empty store.
+    /// - Parameters:
+    ///   - scratch: a migrated, empty store.
+    ///   - end: the last event that is folded.
     /// - Returns: how many events were folded.
-    package func rebuild(into scratch: Store) async throws -> Int64 {
+    package func rebuild(into scratch: Store, upTo end: Int64 = .max) async throws -> Int64 {
         var ledger = Ledger()
         while true {
-            let events = try await events(after: ledger.position, limit: Self.rebuildSlice)
+            let limit = Int(min(Int64(Self.rebuildSlice), end - ledger.position))
+            let events = try await events(after: ledger.position, limit: limit)
             guard !events.isEmpty else { return ledger.position }
             for event in events {
                 guard event.position == ledger.position + 1 else {
@@ -27,41 +30,51 @@ extension Store {
 
     private static let digestPage = 5000
 
+    package typealias Digest = (table: String, rows: Int, hash: [UInt8])
+
     /// A hash of each projection: of every column of every row, in the order of the keys.
+    ///
+    /// - Parameter acrossEngines: of what the rows mean, which is the same on each engine; by default of how they are stored.
     package func projectionDigests(
-        _ digest: ([UInt8], inout [UInt8]) -> Void
-    ) async throws(StoreError) -> [(table: String, rows: Int, hash: [UInt8])] {
-        var digests: [(table: String, rows: Int, hash: [UInt8])] = []
-        for (table, key) in Tables.projections {
+        acrossEngines: Bool = false, _ digest: ([UInt8], inout [UInt8]) -> Void
+    ) async throws(StoreError) -> [Digest] {
+        var digests: [Digest] = []
+        for projection in Tables.projections {
             var hash: [UInt8] = []
             var rows = 0
             var last: [SQLValue]?
             repeat {
-                let page = try await page(of: table, key: key, after: last)
-                for row in page { digest(row.canonicalBytes, &hash) }
+                let page = try await database.read(projection.page(after: last, size: Self.digestPage))
+                for row in page {
+                    digest(acrossEngines ? projection.meaning(of: row) : row.canonicalBytes, &hash)
+                }
                 rows += page.count
-                last = page.count == Self.digestPage ? page.last.map { Array($0.values.prefix(key.count)) } : nil
+                last = page.count == Self.digestPage ? page.last.map(projection.key(of:)) : nil
             } while last != nil
-            digests.append((table, rows, hash))
+            digests.append((projection.name, rows, hash))
         }
         return digests
     }
 
-    private func page(of table: String, key: [String], after: [SQLValue]?) async throws(StoreError) -> [SQLRow] {
-        let columns = key.joined(separator: ", ")
-        let marks = key.map { _ in "?" }.joined(separator: ", ")
-        let condition = after == nil ? "" : "WHERE (\(columns)) > (\(marks))"
-        return try await database.read(
-            SQL(
-                "projection.page",
-                text: "SELECT * FROM \(table) \(condition) ORDER BY \(columns) LIMIT \(Self.digestPage)",
-                values: after ?? []))
+    /// The same across engines, of all tables at one instant, and where the log ended then. Holds them in memory.
+    package func projectionDigestsAtOnce(
+        _ digest: ([UInt8], inout [UInt8]) -> Void
+    ) async throws(StoreError) -> (end: Int64, digests: [Digest]) {
+        let projections = Tables.projections
+        let answers = try await database.read(
+            [EventLog.end] + projections.map { $0.page(after: nil, size: .max) })
+        let digests = zip(projections, answers.dropFirst()).map { projection, rows in
+            var hash: [UInt8] = []
+            for row in rows { digest(projection.meaning(of: row), &hash) }
+            return (projection.name, rows.count, hash)
+        }
+        return (try answers[0].first?.integer(0) ?? 0, digests)
     }
 }
 
 extension SQLRow {
-    /// The row as JSON text: the same bytes for the same values.
-    fileprivate var canonicalBytes: [UInt8] {
+    /// The row as it is stored, as JSON text: the same bytes for the same values.
+    var canonicalBytes: [UInt8] {
         var writer = JSONWriter()
         writer.beginArray()
         for value in values {

@@ -9,8 +9,14 @@ package struct Store: Sendable {
     /// Commits what was decided: the events, the rows that show them and the records of keyed requests, as one.
     ///
     /// The first event's position is a primary key: two writers on one log cannot both succeed.
-    package func commit(_ batch: Batch, idempotency: [IdempotencyRecord] = []) async throws(StoreError) {
-        var statements = batch.events.map(EventLog.insert)
+    ///
+    /// - Parameter epoch: the writer's, where one is elected.
+    /// - Throws: `.superseded` when another was elected since.
+    package func commit(
+        _ batch: Batch, idempotency: [IdempotencyRecord] = [], epoch: Int64 = 0
+    ) async throws(StoreError) {
+        var statements = batch.events.first.map { guardWriter(epoch, logEnd: $0.position - 1) } ?? []
+        statements += batch.events.map(EventLog.insert)
         statements += Projection.statements(for: batch.changes)
         statements += idempotency.flatMap(\.statements)
         guard !statements.isEmpty else { return }

@@ -2,6 +2,7 @@ import FleetStore
 
 /// The column types of each kind of value, where the engines name them differently.
 struct ColumnTypes {
+    let text: SQL.Fragment
     let real: SQL.Fragment
     let bytes: SQL.Fragment
     let id: SQL.Fragment
@@ -11,10 +12,12 @@ struct ColumnTypes {
     init(_ dialect: Dialect) {
         switch dialect {
         case .sqlite:
-            (real, bytes, id, timestamp, json) = ("REAL", "BLOB", "BLOB", "INTEGER", "TEXT")
+            (text, real, bytes, id, timestamp, json) = ("TEXT", "REAL", "BLOB", "BLOB", "INTEGER", "TEXT")
         case .postgres:
             // JSON, not JSONB: the text comes back as it was.
-            (real, bytes, id, timestamp, json) = ("DOUBLE PRECISION", "BYTEA", "UUID", "TIMESTAMPTZ", "JSON")
+            (text, real, bytes, id, timestamp, json) = (
+                "TEXT COLLATE \"C\"", "DOUBLE PRECISION", "BYTEA", "UUID", "TIMESTAMPTZ", "JSON"
+            )
         }
     }
 }

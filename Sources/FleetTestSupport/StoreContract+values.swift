@@ -165,7 +165,9 @@ extension StoreContract {
     private static func makeTexts(in database: any SQLDatabase) async throws {
         try await database.commit([
             SQL("contract.drop", "DROP TABLE IF EXISTS contract_texts"),
-            SQL("contract.create", "CREATE TABLE contract_texts (k BIGINT PRIMARY KEY, t TEXT)"),
+            SQL(
+                "contract.create",
+                "CREATE TABLE contract_texts (k BIGINT PRIMARY KEY, t \(ColumnTypes(database.dialect).text))"),
         ])
     }
 

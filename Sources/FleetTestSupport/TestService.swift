@@ -33,10 +33,10 @@ package struct TestService: Sendable {
         dependencies: [any Dependency] = [],
         _ body: @Sendable (TestService) async throws -> Result
     ) async throws -> Result {
-        let database = if let database { database } else { try await SQLiteDatabase.openInMemory() }
+        let database = if let database { database } else { try await TestDatabase.open() }
         let store = Store(database: database)
         try await store.migrate(now: clock.now)
-        let ownKeys = keys == nil ? KeyStore(database: try await SQLiteDatabase.openInMemory()) : nil
+        let ownKeys = keys == nil ? KeyStore(database: try await TestDatabase.open()) : nil
         guard let keys = keys ?? ownKeys else { preconditionFailure("there are keys") }
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let metrics = MetricsRegistry()
@@ -48,14 +48,19 @@ package struct TestService: Sendable {
         let vault = try await Vault.open(keys, key: encryptionKey, of: store, logger: logger)
         let audit = AuditTree(
             store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
+        let sealer = Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey))
+        let sinks = WebhookSinks(
+            store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: clock.environment,
+            policy: webhooks, metrics: metrics, logger: logger)
+        let replica = Replica(
+            name: "test", url: "", store: store, orchestrator: orchestrator, duties: [sinks], logger: logger)
         let api = API(
-            store: store, orchestrator: orchestrator, environment: clock.environment,
+            store: store, orchestrator: orchestrator, replica: replica, environment: clock.environment,
             authenticator: .reading(store, orchestrator.committed, tokens: tokens, now: { clock.now }),
-            sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
-            vault: vault, audit: audit, webhooks: webhooks,
+            sealer: sealer, vault: vault, audit: audit, webhooks: webhooks, sinks: sinks,
             dependencies: DependencyMonitor(dependencies, logger: logger), metrics: metrics,
             requiresIfMatch: requiresIfMatch,
-            callerHash: { $0.subject }, logger: logger)
+            callerHash: { $0.subject })
         let settings = EdgeSettings(
             limits: limits, requestIDs: RequestIDSource(seed: 1),
             log: AccessLog(logger: logger, onFinish: metrics.recordRequest), now: { clock.now })
@@ -67,7 +72,7 @@ package struct TestService: Sendable {
             onServerRunning: { port.yield($0.localAddress?.port ?? 0) }, logger: logger)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [orchestrator, api.dependencies, api.sinks, application], logger: logger))
+                services: [replica, api.dependencies, application], logger: logger))
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             guard let bound = await ports.first(where: { _ in true }) else { throw CancellationError() }

@@ -2,7 +2,6 @@ import ArgumentParser
 import FleetService
 import FleetStore
 import Foundation
-import SQLiteBackend
 
 /// `fleet-coordination audit …`: what can be proved of the log.
 struct Audit: AsyncParsableCommand {
@@ -35,7 +34,7 @@ struct Audit: AsyncParsableCommand {
             } catch {
                 throw error.complaint
             }
-            let store = Store(database: try await SQLiteDatabase.openReadOnly(path: settings.databasePath))
+            let store = try await Store.openForReading(settings)
             let verdict = try await verdict(on: store, trusted)
             await store.database.close()
             print(verdict)

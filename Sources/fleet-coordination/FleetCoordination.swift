@@ -71,6 +71,7 @@ extension StoreError {
         case .conflict(let constraint): "the database refused a change: \(constraint)."
         case .full: "no space is left where DATABASE_URL points; free some and start again."
         case .unavailable(let reason): "DATABASE_URL: \(reason)."
+        case .superseded(let reason): "another process serves DATABASE_URL: \(reason)."
         case .outcomeUnknown(let reason): "a commit has an unknown outcome: \(reason)."
         case .corrupt(let reason): "DATABASE_URL: this is not a database of the service, or it is damaged: \(reason)."
         case .failed(let reason): "the database refused a statement: \(reason)."

@@ -2,7 +2,6 @@ import ArgumentParser
 import FleetService
 import FleetStore
 import Foundation
-import SQLiteBackend
 
 /// `fleet-coordination keys …`: the data keys that what people write is sealed with.
 struct Keys: AsyncParsableCommand {
@@ -39,14 +38,5 @@ struct Keys: AsyncParsableCommand {
             await keys.database.close()
             print("\(count) data keys are wrapped by the key in \(newKeyFile)")
         }
-    }
-}
-
-extension KeyStore {
-    /// Opens the store of keys beside the database, for this process alone.
-    static func open(_ settings: Settings) async throws -> KeyStore {
-        KeyStore(
-            database: try await SQLiteDatabase.open(
-                path: settings.dataDirectory + "/keys.db", readers: 1, secureDelete: true))
     }
 }

@@ -40,7 +40,7 @@ struct Serve: AsyncParsableCommand {
 struct DatabaseOptions: ParsableArguments {
     @Option(help: "Where the service keeps its files; DATA_DIR.")
     var dataDir: String?
-    @Option(help: "The database, as sqlite://PATH; DATABASE_URL.")
+    @Option(help: "The database, as sqlite://PATH or postgres://HOST/NAME; DATABASE_URL.")
     var databaseUrl: String?
 
     /// The environment, in which a flag stands above its variable.

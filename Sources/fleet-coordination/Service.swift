@@ -30,19 +30,28 @@ struct Service {
             store: store, environment: .system, observer: .recording(in: metrics), logger: logger)
         let audit = AuditTree(
             store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
+        let sealer = Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey))
+        let policy = WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks)
+        let sinks = WebhookSinks(
+            store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: .system,
+            policy: policy, metrics: metrics, logger: logger)
+        // Whoever reaches the service finds the administrator's key in force.
+        let replica = Replica(
+            name: UUID().uuidString, url: settings.replicaURL, store: store, orchestrator: orchestrator,
+            duties: [audit, sinks], logger: logger
+        ) {
+            if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
+        }
         let issuer = try await issuer()
         let api = API(
-            store: store, orchestrator: orchestrator, environment: .system,
+            store: store, orchestrator: orchestrator, replica: replica, environment: .system,
             authenticator: .reading(
                 store, orchestrator.committed, tokens: issuer?.verifier, now: Environment.system.now),
-            sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
-            vault: vault, audit: audit,
-            webhooks: WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks),
+            sealer: sealer, vault: vault, audit: audit, webhooks: policy, sinks: sinks,
             dependencies: DependencyMonitor([], logger: logger), metrics: metrics,
-            requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text, logger: logger)
+            requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text)
         let services: [any ServiceLifecycle.Service] =
-            [orchestrator, audit, api.dependencies, api.sinks] + (issuer.map { [$0.source] } ?? [])
-            + servers(api, metrics)
+            [replica, api.dependencies] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
         // Also when one of them fails, the others finish what they accepted.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -81,11 +90,10 @@ struct Service {
             log: AccessLog(
                 logger: logger, slowDuration: settings.slowRequest, onFinish: metrics.recordRequest),
             now: Environment.system.now)
-        let orchestrator = api.orchestrator
+        let replica = api.replica
         var main = server(Router.endpoints.map(api.route), edge, settings.port)
-        // Whoever reaches the service finds the administrator's key in force.
         main.beforeServerStarts {
-            if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
+            while !replica.isReady { try await Task.sleep(for: .milliseconds(2)) }
         }
         var servers = [Listener(variable: "PORT", port: settings.port, host: settings.host, server: main)]
         if let port = settings.metricsPort {

@@ -8,7 +8,9 @@ struct Settings: Sendable {
     var port = 8080
     var host = "127.0.0.1"
     var metricsPort: Int?
-    var databasePath = ""
+    /// Where other replicas on the same database reach this one.
+    var replicaURL = ""
+    var database = DatabaseAddress.sqlite(path: "")
     var dataDirectory = "data"
     var logLevel = Logger.Level.info
     var slowRequest = Duration.milliseconds(1000)
@@ -35,7 +37,9 @@ struct Settings: Sendable {
 
     /// Every variable that is read; each secret also as `…_FILE`.
     static let variables = [
-        "PORT", "HOST", "METRICS_PORT", "DATABASE_URL", "DATA_DIR", "LOG_LEVEL", "SLOW_REQUEST_MS", "ADMIN_API_KEY",
+        "PORT", "HOST", "METRICS_PORT", "REPLICA_URL", "DATABASE_URL", "DATABASE_PASSWORD",
+        "DATABASE_PASSWORD_FILE", "DATABASE_POOL_SIZE", "DATABASE_STATEMENT_TIMEOUT_MS", "DATA_DIR", "LOG_LEVEL",
+        "SLOW_REQUEST_MS", "ADMIN_API_KEY",
         "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
         "ENCRYPTION_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE",
     ]
@@ -47,10 +51,13 @@ struct Settings: Sendable {
         metricsPort = try Self.port(values, "METRICS_PORT")
         guard metricsPort != port else { throw SettingsError("METRICS_PORT", "equals PORT; write another port") }
         host = values["HOST"] ?? host
+        replicaURL = try Self.replicaURL(values["REPLICA_URL"]) ?? "http://\(host):\(port)"
         dataDirectory = values["DATA_DIR"] ?? dataDirectory
-        databasePath = try Self.databasePath(values["DATABASE_URL"], dataDirectory: dataDirectory)
+        database = try Self.database(values, dataDirectory: dataDirectory)
         logLevel = try Self.logLevel(values["LOG_LEVEL"]) ?? logLevel
-        slowRequest = try Self.slowRequest(values["SLOW_REQUEST_MS"]) ?? slowRequest
+        slowRequest =
+            try Self.number(values, "SLOW_REQUEST_MS", 1...3_600_000, of: "milliseconds").map { .milliseconds($0) }
+            ?? slowRequest
         adminKey = try Self.adminKey(values)
         issuer = try Self.issuer(values)
         allowsPrivateWebhooks = try Self.flag(values, "WEBHOOK_ALLOW_PRIVATE") ?? allowsPrivateWebhooks
@@ -68,12 +75,15 @@ struct Settings: Sendable {
         return port
     }
 
-    private static func databasePath(_ url: String?, dataDirectory: String) throws(SettingsError) -> String {
-        guard let url else { return dataDirectory + "/fleet-coordination.db" }
-        guard url.hasPrefix("sqlite://"), url.count > "sqlite://".count else {
-            throw SettingsError("DATABASE_URL", "is not usable; write sqlite://PATH, as in sqlite://data/fleet.db")
+    private static func replicaURL(_ text: String?) throws(SettingsError) -> String? {
+        guard let text else { return nil }
+        guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host() != nil,
+            url.path().isEmpty || url.path() == "/", url.user() == nil, url.query() == nil
+        else {
+            throw SettingsError(
+                "REPLICA_URL", "is not usable; write how other replicas reach this one: http://HOST:PORT")
         }
-        return String(url.dropFirst("sqlite://".count))
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
     private static func logLevel(_ text: String?) throws(SettingsError) -> Logger.Level? {
@@ -85,12 +95,15 @@ struct Settings: Sendable {
         return level
     }
 
-    private static func slowRequest(_ text: String?) throws(SettingsError) -> Duration? {
-        guard let text else { return nil }
-        guard let milliseconds = Int(text), (1...3_600_000).contains(milliseconds) else {
-            throw SettingsError("SLOW_REQUEST_MS", "is not usable; write a number of milliseconds from 1 to 3600000")
+    static func number(
+        _ values: [String: String], _ name: String, _ range: ClosedRange<Int>, of unit: String
+    ) throws(SettingsError) -> Int? {
+        guard let text = values[name] else { return nil }
+        guard let number = Int(text), range.contains(number) else {
+            throw SettingsError(
+                name, "is not usable; write a number of \(unit) from \(range.lowerBound) to \(range.upperBound)")
         }
-        return .milliseconds(milliseconds)
+        return number
     }
 
     private static func flag(_ values: [String: String], _ name: String) throws(SettingsError) -> Bool? {
@@ -111,7 +124,7 @@ struct Settings: Sendable {
     }
 
     /// A secret given as it is, or by the path of a file that holds it.
-    private static func secret(_ values: [String: String], _ name: String) throws(SettingsError) -> String? {
+    static func secret(_ values: [String: String], _ name: String) throws(SettingsError) -> String? {
         guard let path = values[name + "_FILE"] else { return values[name] }
         guard values[name] == nil else {
             throw SettingsError(name, "is given twice; set either \(name) or \(name)_FILE")

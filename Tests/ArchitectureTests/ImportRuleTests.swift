@@ -18,7 +18,7 @@ private enum ImportRule {
     /// From the executable down: an arrow may skip layers, never turn.
     static let layers = ["fleet-coordination", "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON"]
     /// Each with the library that it alone drives.
-    static let backends = ["SQLiteBackend": "CSQLite"]
+    static let backends = ["SQLiteBackend": "CSQLite", "PostgresBackend": "CPostgres"]
     private static let system: Set<String> = ["Darwin", "Glibc", "Musl"]
 
     /// A target that is not here may not exist; a module that is not in a target's row may not be imported there.
@@ -36,19 +36,29 @@ private enum ImportRule {
             ["FleetService", "FleetStore", "FleetDomain", "FleetJSON"],
             [
                 "AsyncHTTPClient", "Crypto", "Foundation", "FoundationEssentials", "HTTPTypes", "Hummingbird",
-                "HummingbirdCore", "JWTKit", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "ServiceLifecycle",
+                "HummingbirdCore", "JWTKit", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix",
+                "ServiceLifecycle",
                 "Synchronization",
             ]),
         "CSQLite": Row([]),
         // NIO's thread pool carries the blocking calls; no networking.
         "SQLiteBackend": Row(
             ["FleetStore", "FleetDomain", "CSQLite"], system.union(["NIOCore", "NIOPosix", "Synchronization"])),
+        "CPostgres": Row([]),
+        "PostgresBackend": Row(
+            ["FleetStore", "FleetDomain", "CPostgres"], system.union(["NIOPosix", "Synchronization"])),
         "fleet-coordination": Row(
-            ["FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend"],
+            [
+                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
+                "PostgresBackend",
+            ],
             ["ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals"]),
         // The tests' kit runs the whole service in process; no target of the product may import it.
         "FleetTestSupport": Row(
-            ["FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend"],
+            [
+                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
+                "PostgresBackend",
+            ],
             system.union([
                 "AsyncHTTPClient", "Crypto", "Foundation", "HTTPTypes", "Hummingbird", "Logging", "NIOCore", "NIOHTTP1",
                 "ServiceLifecycle", "Synchronization",

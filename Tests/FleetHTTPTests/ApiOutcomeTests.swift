@@ -2,7 +2,6 @@ import FleetHTTP
 import FleetJSON
 import FleetStore
 import FleetTestSupport
-import SQLiteBackend
 import Synchronization
 import Testing
 
@@ -15,7 +14,7 @@ struct ApiOutcomeTests {
         "Invariant 10: a request whose outcome is not known can be sent again under its key, and has one effect",
         arguments: [UnreliableDatabase.Fault.lost, .forgotten])
     func unknownOutcome(fault: UnreliableDatabase.Fault) async throws {
-        let database = UnreliableDatabase(try await SQLiteDatabase.openInMemory())
+        let database = UnreliableDatabase(try await TestDatabase.open())
         try await TestService.run(database: database) { service in
             let before = try await service.end
             let headers = ["Idempotency-Key": "one-key-for-a-test"]
@@ -39,7 +38,7 @@ struct ApiOutcomeTests {
             (.broken, 500, "internal_error"),
         ])
     func refusedCommit(fault: UnreliableDatabase.Fault, status: Int, code: String) async throws {
-        let database = UnreliableDatabase(try await SQLiteDatabase.openInMemory())
+        let database = UnreliableDatabase(try await TestDatabase.open())
         try await TestService.run(database: database) { service in
             let before = try await service.end
             // A batch that failed is tried once more, each command alone.
@@ -60,7 +59,7 @@ struct ApiOutcomeTests {
         "Invariant 10: under any faults, a client that repeats each request until it is answered has each effect once")
     func persistentClient() async throws {
         for seed in Generator.seeds(Self.seeds) {
-            let database = UnreliableDatabase(try await SQLiteDatabase.openInMemory())
+            let database = UnreliableDatabase(try await TestDatabase.open())
             try await TestService.run(database: database) { service in
                 var random = Generator(seed: seed)
                 var made: [Int: String] = [:]

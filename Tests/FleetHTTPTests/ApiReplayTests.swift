@@ -151,7 +151,7 @@ struct ApiReplayTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appendingPathComponent("fleet.db").path
         let draft = #"{"name":"Before","description":""}"#
-        let keys = KeyStore(database: try await SQLiteDatabase.openInMemory())
+        let keys = KeyStore(database: try await TestDatabase.open())
         let encryptionKey = KeyEncryptionKey.make()
         let (key, first) = try await TestService.run(
             database: try await SQLiteDatabase.open(path: path), keys: keys, encryptionKey: encryptionKey

@@ -74,7 +74,7 @@ struct ErasureTests {
 
     @Test("Invariant 7: after an erasure nothing brings the data back, and the tables are still what the log says")
     func erase() async throws {
-        let keys = KeyStore(database: try await SQLiteDatabase.openInMemory())
+        let keys = KeyStore(database: try await TestDatabase.open())
         try await TestService.run(keys: keys) { service in
             try await service.ok("POST", "/fleets", Self.fleet)
             let copy = try await keys.allKeys()
@@ -94,7 +94,7 @@ struct ErasureTests {
             #expect(!events.body.contains("Nora"))
 
             let store = service.api.store
-            let scratch = Store(database: try await SQLiteDatabase.openInMemory())
+            let scratch = Store(database: try await TestDatabase.open())
             try await scratch.migrate(now: service.clock.now)
             _ = try await store.rebuild(into: scratch)
             let chain: ([UInt8], inout [UInt8]) -> Void = { $1 += $0 }
@@ -120,7 +120,7 @@ struct ErasureTests {
 
     @Test("Invariant 8: of a dry run no data key is kept, and it is answered like the real thing")
     func dryRun() async throws {
-        let keys = KeyStore(database: try await SQLiteDatabase.openInMemory())
+        let keys = KeyStore(database: try await TestDatabase.open())
         try await TestService.run(keys: keys) { service in
             let trial = try await service.ok("POST", "/fleets?dry_run=true", Self.fleet)
             #expect(trial["contact"]?.objectValue?.text("email") == "nora@north.example")

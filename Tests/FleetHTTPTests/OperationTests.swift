@@ -3,7 +3,6 @@ import FleetHTTP
 import FleetJSON
 import FleetStore
 import FleetTestSupport
-import SQLiteBackend
 import Testing
 
 /// What probes and scrapers are told.
@@ -24,7 +23,7 @@ struct OperationTests {
 
     @Test("A database that does not answer makes it unhealthy, also for a key that cannot be looked up; it still lives")
     func unhealthy() async throws {
-        let database = FaultyDatabase(try await SQLiteDatabase.openInMemory())
+        let database = FaultyDatabase(try await TestDatabase.open())
         try await TestService.run(database: database) { service in
             let fresh = try await service.key([.auditor])
             database.setReadFault(.unavailable("gone"))

@@ -5,7 +5,6 @@ import FleetStore
 import FleetTestSupport
 import Foundation
 import Logging
-import SQLiteBackend
 import Synchronization
 import Testing
 
@@ -146,9 +145,9 @@ struct AuditTreeTests {
 
     @Test("The key that signs outlives starts and another encryption key")
     func key() async throws {
-        let log = Store(database: try await SQLiteDatabase.openInMemory())
+        let log = Store(database: try await TestDatabase.open())
         try await log.migrate(now: VirtualClock.start)
-        let keys = KeyStore(database: try await SQLiteDatabase.openInMemory())
+        let keys = KeyStore(database: try await TestDatabase.open())
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let (old, new) = (KeyEncryptionKey.make(), KeyEncryptionKey.make())
         let first = try await Vault.open(keys, key: old, of: log, logger: logger).signer().publicKey.text

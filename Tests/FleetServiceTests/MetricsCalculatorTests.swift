@@ -2,7 +2,6 @@ import FleetDomain
 import FleetService
 import FleetStore
 import FleetTestSupport
-import SQLiteBackend
 import Testing
 
 @Suite("The Metrics Calculator", .timeLimit(.minutes(Effort.minutes(5))))
@@ -140,7 +139,7 @@ struct MeasuredHistory {
     private let start: Timestamp
 
     init(seed: UInt64) async throws {
-        store = Store(database: try await SQLiteDatabase.openInMemory())
+        store = Store(database: try await TestDatabase.open())
         _ = try await store.migrate(now: VirtualClock.start)
         scenario = LedgerScenario(seed: seed)
         start = scenario.now

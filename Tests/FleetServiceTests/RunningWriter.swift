@@ -56,7 +56,7 @@ struct RunningWriter: Sendable {
     }
 
     static func freshDatabase() async throws -> FaultyDatabase {
-        FaultyDatabase(try await SQLiteDatabase.openInMemory())
+        FaultyDatabase(try await TestDatabase.open())
     }
 
     /// Asks for a graceful stop.

@@ -3,7 +3,6 @@ import FleetService
 import FleetStore
 import FleetTestSupport
 import Logging
-import SQLiteBackend
 import Testing
 
 @Suite("The vault")
@@ -19,9 +18,9 @@ struct VaultTests {
         let key = KeyEncryptionKey.make()
 
         init() async throws {
-            log = Store(database: try await SQLiteDatabase.openInMemory())
+            log = Store(database: try await TestDatabase.open())
             try await log.migrate(now: Timestamp(milliseconds: 0))
-            keys = KeyStore(database: try await SQLiteDatabase.openInMemory())
+            keys = KeyStore(database: try await TestDatabase.open())
         }
 
         func close() async {
@@ -113,7 +112,7 @@ struct VaultTests {
         await #expect(throws: VaultError.ofAnotherLog) {
             try await Vault.open(other.keys, key: other.key, of: place.log, logger: Self.logger)
         }
-        let empty = KeyStore(database: try await SQLiteDatabase.openInMemory())
+        let empty = KeyStore(database: try await TestDatabase.open())
         await #expect(throws: VaultError.missing) {
             try await Vault.open(empty, key: place.key, of: place.log, logger: Self.logger)
         }

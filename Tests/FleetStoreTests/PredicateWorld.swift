@@ -1,7 +1,6 @@
 import FleetDomain
 import FleetStore
 import FleetTestSupport
-import SQLiteBackend
 
 /// A random history in a real database, beside the state and the log that say what the lists must be.
 struct PredicateWorld {
@@ -14,7 +13,7 @@ struct PredicateWorld {
     private(set) var random: Generator
 
     static func run(seed: UInt64, commands: Int, _ check: (inout PredicateWorld) async throws -> Void) async throws {
-        let store = Store(database: try await SQLiteDatabase.openInMemory())
+        let store = Store(database: try await TestDatabase.open())
         _ = try await store.migrate(now: VirtualClock.start)
         var scenario = LedgerScenario(seed: seed)
         var shadow = Ledger()

@@ -13,7 +13,7 @@ struct RebuildTests {
     func sameBytesInMemory() async throws {
         var tables: Set<String> = []
         for seed in Generator.seeds(Self.seeds) {
-            let database = try await SQLiteDatabase.openInMemory()
+            let database = try await TestDatabase.open()
             var history = try await CommittedHistory(seed: seed, in: database)
             try await history.commitBatches(Self.batches)
             #expect(try await history.store.tablesThatDiffer() == [], "seed \(seed)")
@@ -48,7 +48,7 @@ struct RebuildTests {
     @Test("Invariant 7: the ledger that is loaded equals the one that was committed, after every batch")
     func loadEqualsMemory() async throws {
         for seed in Generator.seeds(Self.seeds) {
-            let database = try await SQLiteDatabase.openInMemory()
+            let database = try await TestDatabase.open()
             var history = try await CommittedHistory(seed: seed, in: database)
             for _ in 0..<Self.batches {
                 try await history.commitBatch()
@@ -63,7 +63,7 @@ struct RebuildTests {
     @Test("A loaded ledger goes on as the one in memory would have")
     func loadedGoesOn() async throws {
         for seed in Generator.seeds(Self.seeds) {
-            let database = try await SQLiteDatabase.openInMemory()
+            let database = try await TestDatabase.open()
             var history = try await CommittedHistory(seed: seed, in: database)
             try await history.commitBatches(Self.batches / 2)
             var loaded = try await history.store.loadLedger()

@@ -49,7 +49,7 @@ struct Simulation {
         self.seed = seed
         scenario = LedgerScenario(seed: seed, isCrowded: (4...5).contains(seed % 12))
         clock = VirtualClock(at: scenario.now, seed: seed << 20)
-        database = FaultyDatabase(try await SQLiteDatabase.openInMemory())
+        database = FaultyDatabase(try await TestDatabase.open())
         store = Store(database: database)
         try await store.migrate(now: scenario.now)
         for event in scenario.log { ledger.apply(event) }
@@ -214,7 +214,7 @@ struct Simulation {
         where !difference.hasPrefix("position") && !difference.hasPrefix("lastTime") {
             place.expect(false, "invariant 7, the writer does not hold what the tables say: \(difference.prefix(60))")
         }
-        let scratch = Store(database: try await SQLiteDatabase.openInMemory())
+        let scratch = Store(database: try await TestDatabase.open())
         try await scratch.migrate(now: VirtualClock.start)
         _ = try await scratch.rebuild(from: store)
         let stored = try await store.projectionDigests { row, bytes in bytes += row + [0] }

@@ -1,12 +1,12 @@
 package import FleetDomain
 package import FleetService
 package import FleetStore
-package import Logging
 
 /// Everything that a handler may use. A class, so that a request passes one reference on and not a dozen.
 package final class API: Sendable {
     package let store: Store
     package let orchestrator: FederationOrchestrator
+    package let replica: Replica
     package let environment: Environment
     package let authenticator: Authenticator
     package let sealer: Sealer
@@ -19,17 +19,20 @@ package final class API: Sendable {
     package let dependencies: DependencyMonitor
     package let metrics: MetricsRegistry
     package let requiresIfMatch: Bool
+    let forwarder = Forwarder()
     /// Makes the hash under which a principal is logged.
     package let callerHash: @Sendable (Principal) -> String
 
     package init(
-        store: Store, orchestrator: FederationOrchestrator, environment: Environment, authenticator: Authenticator,
-        sealer: Sealer, vault: Vault, audit: AuditTree, webhooks: WebhookPolicy,
+        store: Store, orchestrator: FederationOrchestrator, replica: Replica, environment: Environment,
+        authenticator: Authenticator, sealer: Sealer, vault: Vault, audit: AuditTree, webhooks: WebhookPolicy,
+        sinks: WebhookSinks,
         dependencies: DependencyMonitor, metrics: MetricsRegistry, requiresIfMatch: Bool,
-        callerHash: @escaping @Sendable (Principal) -> String, logger: Logger
+        callerHash: @escaping @Sendable (Principal) -> String
     ) {
         self.store = store
         self.orchestrator = orchestrator
+        self.replica = replica
         self.environment = environment
         self.authenticator = authenticator
         self.sealer = sealer
@@ -37,9 +40,7 @@ package final class API: Sendable {
         self.audit = audit
         router = CommunicationRouter(store: store, orchestrator: orchestrator, environment: environment)
         self.webhooks = webhooks
-        sinks = WebhookSinks(
-            store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: environment,
-            policy: webhooks, metrics: metrics, logger: logger)
+        self.sinks = sinks
         self.dependencies = dependencies
         self.metrics = metrics
         self.requiresIfMatch = requiresIfMatch
@@ -47,34 +48,4 @@ package final class API: Sendable {
     }
 
     package static let base = "/api/v1/fleet-coordination"
-}
-
-extension API {
-    /// The endpoint as a route of the edge: who calls is found out first, then whether it may, then what it asks.
-    package func route(_ endpoint: Endpoint) -> Route {
-        let allowed = endpoint.allParameters.map(\.name)
-        return Route(endpoint.method, endpoint.path) { request in
-            let principal = try await self.principal(for: request, endpoint.access)
-            if let principal { request.caller.principal = self.callerHash(principal) }
-            let call = Call(
-                request, principal: principal, query: try request.query(allowed), endpoint: endpoint, api: self)
-            if case .permission(let permission) = endpoint.access, principal?.mayHold(permission) != true {
-                try await call.noteFleetOfPath(action: permission)
-                throw FleetError.denied(permission)
-            }
-            try call.checkParameters()
-            if !endpoint.isWrite { try await call.awaitPosition() }
-            if endpoint.isWrite, endpoint.body == nil { try await call.refuseBody() }
-            return try await endpoint.handler(call)
-        }
-    }
-
-    private func principal(for request: EdgeRequest, _ access: Endpoint.Access) async throws(FleetError) -> Principal? {
-        switch access {
-        // Whether the process lives must not depend on what knows the callers.
-        case .anybody: nil
-        case .anybodyKnown: try? await authenticator.principal(for: request.headers)
-        case .authenticated, .permission: try await authenticator.principal(for: request.headers)
-        }
-    }
 }

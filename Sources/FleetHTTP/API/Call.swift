@@ -4,6 +4,7 @@ import FleetService
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Synchronization
 
 /// One request to one endpoint by one principal.
 ///
@@ -16,6 +17,7 @@ package final class Call: Sendable {
     package let query: Query
     package let endpoint: Endpoint
     package let api: API
+    private let isBeyondFollowers = Atomic(false)
 
     private static let nobody = Principal(subject: "", roles: [])
 
@@ -179,7 +181,11 @@ package final class Call: Sendable {
         error.crossed.map { crossing(error, of: $0, action: action) } ?? error
     }
 
+    /// Whether something was to be noted that only the writer can.
+    var isForWriter: Bool { isBeyondFollowers.load(ordering: .acquiring) }
+
     func note(_ type: EventType, towards owner: Fleet.ID, action: Permission) {
+        guard !api.replica.isFollower else { return isBeyondFollowers.store(true, ordering: .releasing) }
         api.orchestrator.noteCrossing(
             type, by: principal, towards: owner, action: action.rawValue, object: path,
             requestID: request.identity.requestID, dryRun: isDryRun)

@@ -45,6 +45,13 @@ package final class EdgeRequest: Sendable {
         self.caller = caller
     }
 
+    /// The same request, whose body was read already.
+    func with(body: ByteBuffer) -> EdgeRequest {
+        EdgeRequest(
+            Request(head: http.head, body: RequestBody(buffer: body)), identity, context, limits: limits, route: route,
+            captures: captures, captureNames: captureNames, caller: caller)
+    }
+
     /// The capture of that name.
     ///
     /// - Precondition: the route's pattern has it.

@@ -27,6 +27,7 @@ enum OperationRoutes {
             writer.beginObject()
             writer.field("status", isReachable ? "healthy" : "unhealthy")
             writer.field("engine", call.api.store.database.dialect.rawValue)
+            call.api.write(role: call.api.replica.role, &writer)
             writer.endObject()
             for name in DependencyName.allCases {
                 writer.key(string: name.rawValue)
@@ -58,7 +59,7 @@ enum OperationRoutes {
     static func live(_ call: Call) async throws -> Response { try status("live", call) }
 
     static func ready(_ call: Call) async throws -> Response {
-        guard call.api.orchestrator.isReady else {
+        guard call.api.replica.isReady else {
             throw FleetError(.storageUnavailable, "The state is being loaded.")
         }
         return try status("ready", call)
@@ -81,9 +82,24 @@ enum OperationRoutes {
 
     /// Everything measured, in the Prometheus text format.
     static func exposition(_ api: API) async throws(FleetError) -> Response {
-        let gauges = try await api.orchestrator.gauges() + api.sinks.gauges() + api.dependencies.gauges()
+        // Of the state only the writer knows.
+        let gauges =
+            (api.replica.isFollower ? [] : try await api.orchestrator.gauges()) + api.sinks.gauges()
+            + api.dependencies.gauges()
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: api.metrics.exposition(gauges: gauges))))
+    }
+}
+
+extension API {
+    /// Which part this process has among those that serve the database, where there may be several.
+    fileprivate func write(role: Replica.Role, _ writer: inout JSONWriter) {
+        guard store.isShared else { return }
+        switch role {
+        case .none: writer.field("role", "none")
+        case .writer: writer.field("role", "writer")
+        case .follower: writer.field("role", "follower")
+        }
     }
 }

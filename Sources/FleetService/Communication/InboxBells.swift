@@ -32,6 +32,9 @@ package final class InboxBells: Sendable {
         for sleeper in sleepers { sleeper.resume() }
     }
 
+    /// Whoever comes may wait.
+    func open() { state.withLock { $0.isClosed = false } }
+
     /// Nobody waits any more: the service stops.
     package func close() {
         state.withLock { $0.isClosed = true }

@@ -25,20 +25,20 @@ package final class CommittedLog: Sendable {
     package var sinkGeneration: Int64 { changeOfSinks.load(ordering: .acquiring) }
 
     /// Told before anybody is answered, so that who has seen an answer finds what it speaks of.
-    func advance(over batch: Batch) {
-        guard let last = batch.events.last else { return }
-        if let change = batch.events.last(where: { $0.entity.kind == .apiKey }) {
+    func advance(over events: [Event]) {
+        guard let last = events.last else { return }
+        if let change = events.last(where: { $0.entity.kind == .apiKey }) {
             changeOfKeys.store(change.position, ordering: .releasing)
         }
-        if let change = batch.events.last(where: { $0.entity.kind == .member || $0.entity.kind == .federation }) {
+        if let change = events.last(where: { $0.entity.kind == .member || $0.entity.kind == .federation }) {
             changeOfMembers.store(change.position, ordering: .releasing)
         }
-        if let change = batch.events.last(where: { $0.entity.kind == .webhook || $0.entity.kind == .replay }) {
+        if let change = events.last(where: { $0.entity.kind == .webhook || $0.entity.kind == .replay }) {
             changeOfSinks.store(change.position, ordering: .releasing)
         }
         end.store(last.position, ordering: .releasing)
-        tail.append(batch.events)
-        inboxes.ring(for: batch.events)
+        tail.append(events)
+        inboxes.ring(for: events)
     }
 
     /// The log was read anew; what was remembered of it may be old.

@@ -26,6 +26,8 @@ package final class FederationOrchestrator: Service {
     package let committed = CommittedLog()
     package let observer: WriterObserver
     private let loaded = Mutex(false)
+    /// Of the election that the next run is for.
+    private let epoch = Mutex<Int64>(0)
     private let store: Store
     private let environment: Environment
     private let limits: Limits
@@ -102,10 +104,26 @@ package final class FederationOrchestrator: Service {
         try? await inspect { _ in }
     }
 
+    /// Makes it ready to run, again if it ran before: commands wait for it from now on.
+    ///
+    /// - Parameter epoch: of the election that it runs for.
+    package func prepare(epoch: Int64) {
+        self.epoch.withLock { $0 = epoch }
+        mailbox.open()
+        committed.inboxes.open()
+    }
+
+    /// Another process decides: nobody takes what is put in here, so nobody may wait for it.
+    package func standAside() { mailbox.end() }
+
     package func run() async throws {
-        defer { mailbox.end() }
+        defer {
+            loaded.withLock { $0 = false }
+            mailbox.end()
+        }
         var writer = Writer(
-            ledger: try await store.loadLedger(), store: store, committed: committed, environment: environment,
+            ledger: try await store.loadLedger(), epoch: epoch.withLock { $0 }, store: store, committed: committed,
+            environment: environment,
             observer: observer, logger: logger)
         committed.restart(at: writer.ledger.position)
         loaded.withLock { $0 = true }
@@ -133,8 +151,9 @@ package final class FederationOrchestrator: Service {
         while true {
             let delivery = await mailbox.take(limit: limits.batch)
             let isLast = delivery.isClosed && delivery.letters.isEmpty
-            await writer.process(delivery.letters, crossings: crossings, flushCrossings: isLast)
-            for inspection in delivery.inspections { inspection(writer.ledger) }
+            let isConfirmed = await writer.process(
+                delivery.letters, crossings: crossings, flushCrossings: isLast, isRead: !delivery.inspections.isEmpty)
+            for inspection in delivery.inspections { inspection(isConfirmed ? writer.ledger : nil) }
             if isLast { return }
             // The rest of what expires at once follows in the next rounds.
             if writer.hasExpiredDeliveries { mailbox.poke() }

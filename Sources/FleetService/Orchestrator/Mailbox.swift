@@ -64,6 +64,14 @@ final class Mailbox: Sendable {
         }?.resume()
     }
 
+    /// There is, or will be, somebody who takes what is put in.
+    func open() {
+        state.withLock { state in
+            state.hasReader = true
+            state.delivery.isClosed = false
+        }
+    }
+
     /// No more commands are taken; those that wait are still delivered.
     func close() {
         state.withLock { $0.delivery.isClosed = true }

@@ -1,5 +1,5 @@
-package import FleetDomain
-package import FleetStore
+import FleetDomain
+import FleetStore
 import Logging
 
 /// Decides and commits, one batch after the other.
@@ -17,12 +17,16 @@ struct Writer {
     private let observer: WriterObserver
     private let logger: Logger
     private let ownSeed: UInt64
+    /// Of its election.
+    private let epoch: Int64
 
     init(
-        ledger: Ledger, store: Store, committed: CommittedLog, environment: Environment, observer: WriterObserver,
+        ledger: Ledger, epoch: Int64, store: Store, committed: CommittedLog, environment: Environment,
+        observer: WriterObserver,
         logger: Logger
     ) {
         self.ledger = ledger
+        self.epoch = epoch
         self.store = store
         self.committed = committed
         self.environment = environment
@@ -40,10 +44,14 @@ struct Writer {
     /// 3. commit, then answer;
     /// 4. if the commit failed, take everything back and commit one command at a time, so that whatever cannot be
     ///    committed fails alone.
-    mutating func process(_ letters: [Mailbox.Letter], crossings: CrossingLog, flushCrossings: Bool) async {
-        guard await isCurrent() else { return answer(letters.map(unread)) }
+    /// - Parameter isRead: whether somebody reads the state afterwards.
+    /// - Returns: whether it may be read: it is what the store has.
+    mutating func process(
+        _ letters: [Mailbox.Letter], crossings: CrossingLog, flushCrossings: Bool, isRead: Bool
+    ) async -> Bool {
+        guard await isCurrent() else { return refuse(letters) }
         let start = await recordTime()
-        guard !isStale else { return answer(letters.map(unread)) }
+        guard !isStale else { return refuse(letters) }
         let entries = crossings.due(at: now, all: flushCrossings)
         record(entries)
         drain()
@@ -57,17 +65,25 @@ struct Writer {
             return answer
         }
         do {
-            try await commit(answers.count, records)
+            try await commit(answers.count, records, isAnswered: isRead || !answers.isEmpty)
             answer(answers)
+            await sweep()
+            return true
         } catch {
             ledger.rollBack(to: start)
             ledger.stirAll()
-            if case .outcomeUnknown = error { await reload() }
+            if error.makesMemoryDoubtful { await reload() }
             // If the commit did happen, the crossings are in the log, and belong there once.
             let isUndone = ledger.position == start.position
             await recover(from: error, letters, isUndone ? entries : [], crossings)
+            await sweep()
+            return !isStale && !error.makesMemoryDoubtful
         }
-        await sweep()
+    }
+
+    private func refuse(_ letters: [Mailbox.Letter]) -> Bool {
+        answer(letters.map(unread))
+        return false
     }
 
     /// Seconds between two sweeps of old idempotency records, and how many go at once: few enough that nobody
@@ -104,7 +120,7 @@ struct Writer {
                 ledger.rollBack(to: start)
                 ledger.stirAll()
                 logger.error("what time changed could not be committed", metadata: ["error": "\(error)"])
-                if case .outcomeUnknown = error { await reload() }
+                if error.makesMemoryDoubtful { await reload() }
                 if error.isOfWhatWasStored { await commitTimeOneByOne() }
                 return ledger.savepoint
             }
@@ -235,12 +251,18 @@ struct Writer {
 
     // MARK: 3. Commit and answer
 
-    private mutating func commit(_ commands: Int, _ records: [IdempotencyRecord]) async throws(StoreError) {
+    /// - Parameter isAnswered: whether anybody is told of the state, which then must be what the store has.
+    private mutating func commit(
+        _ commands: Int, _ records: [IdempotencyRecord], isAnswered: Bool = false
+    ) async throws(StoreError) {
         let batch = ledger.unconfirmed
-        guard !batch.events.isEmpty else { return }
+        guard !batch.events.isEmpty else {
+            if isAnswered, store.isShared { try await store.confirmWriter(epoch, logEnd: ledger.position) }
+            return
+        }
         let start = ContinuousClock.now
-        try await store.commit(batch, idempotency: records)
-        committed.advance(over: batch)
+        try await store.commit(batch, idempotency: records, epoch: epoch)
+        committed.advance(over: batch.events)
         observer.onCommit(commands, batch.events, ContinuousClock.now - start)
         ledger.confirm()
         for record in records { recent.insert(record) }
@@ -269,13 +291,14 @@ struct Writer {
         switch error {
         case .conflict, .failed, .full, .corrupt:
             for letter in letters { await processAlone(letter) }
+            return
+        case .superseded(let reason): logger.warning("a batch was refused", metadata: ["error": "\(reason)"])
         case .unavailable(let reason):
             logger.error("the database cannot be reached", metadata: ["error": "\(reason)"])
-            answer(letters.map { ($0, .failure(FleetError(storage: error))) })
         case .outcomeUnknown(let reason):
             logger.error("the outcome of a commit is unknown", metadata: ["error": "\(reason)"])
-            answer(letters.map { ($0, .failure(FleetError(storage: error))) })
         }
+        answer(letters.map { ($0, .failure(FleetError(storage: error))) })
     }
 
     /// What time has made true, lease by lease; a lease that cannot be stored is set aside.
@@ -315,7 +338,7 @@ struct Writer {
             logger.error(
                 "a change of the clock could not be committed",
                 metadata: ["subject": "\(subject ?? "")", "error": "\(error)"])
-            if case .outcomeUnknown = error { await reload() }
+            if error.makesMemoryDoubtful { await reload() }
             return subject != nil
         }
     }
@@ -326,7 +349,7 @@ struct Writer {
         var records: [IdempotencyRecord] = []
         let decided = answer(to: letter, &records)
         do {
-            try await commit(1, records)
+            try await commit(1, records, isAnswered: true)
             answer([decided])
             await commitQueueOneByOne()
         } catch {
@@ -340,7 +363,7 @@ struct Writer {
                     "a command could not be committed",
                     metadata: ["operation": "\(letter.command.operation)", "error": "\(error)"])
             }
-            if case .outcomeUnknown = error { await reload() }
+            if error.makesMemoryDoubtful { await reload() }
             answer([(letter, .failure(FleetError(storage: error)))])
         }
     }
@@ -372,29 +395,6 @@ struct Writer {
             isStale = false
         } catch {
             logger.error("the state could not be read again", metadata: ["error": "\(error)"])
-        }
-    }
-}
-
-extension StoreError {
-    /// Whether the store refused what it was given, and not everything.
-    fileprivate var isOfWhatWasStored: Bool {
-        switch self {
-        case .conflict, .failed, .corrupt: true
-        case .full, .unavailable, .outcomeUnknown: false
-        }
-    }
-}
-
-extension FleetError {
-    /// What a caller is told when the store did not do it; the details stay in the log.
-    package init(storage error: StoreError) {
-        switch error {
-        case .full: self.init(.storageFull, "There is no space left to store this; nothing was changed.")
-        case .unavailable: self.init(.storageUnavailable, "The database cannot be reached; nothing was changed.")
-        case .outcomeUnknown:
-            self.init(.outcomeUnknown, "Whether this was done is not known; ask again with the same Idempotency-Key.")
-        case .conflict, .corrupt, .failed: self.init(.internalError, "The request could not be carried out.")
         }
     }
 }

@@ -1,9 +1,10 @@
 package import FleetDomain
+import FleetJSON
 
 /// A projection: one row for each record, replaced whole when the record changes.
 package struct Table<Row: Record>: Sendable {
     package let name: String
-    /// The columns of its primary key, a prefix of the record's fields unless it says otherwise.
+    /// The columns of its primary key.
     package let key: [String]
     /// `SELECT` with every column in the record's order.
     let select: SQL.Fragment
@@ -63,15 +64,49 @@ package enum Tables {
     package static let keys = Table<APIKey>("api_keys", as: "k", key: ["key_id"])
     package static let checkpoints = Table<Checkpoint>("audit_checkpoints", as: "c", key: ["tree_size"])
 
-    /// Every projection with its key, for a rebuild and its comparison.
-    package static var projections: [(name: String, key: [String])] {
+    /// Every projection, for a rebuild and its comparison.
+    package static var projections: [AnyTable] {
         [
-            (federations.name, federations.key), (members.name, members.key), (quotas.name, quotas.key),
-            (balances.name, balances.key), (allocations.name, allocations.key), (leases.name, leases.key),
-            (webhooks.name, webhooks.key), (replays.name, replays.key), (messages.name, messages.key),
-            (deliveries.name, deliveries.key), (metrics.name, metrics.key),
-            (fleets.name, fleets.key), (resources.name, resources.key),
-            (keys.name, keys.key), (checkpoints.name, checkpoints.key),
+            AnyTable(federations), AnyTable(members), AnyTable(quotas), AnyTable(balances), AnyTable(allocations),
+            AnyTable(leases), AnyTable(webhooks), AnyTable(replays), AnyTable(messages), AnyTable(deliveries),
+            AnyTable(metrics), AnyTable(fleets), AnyTable(resources), AnyTable(keys), AnyTable(checkpoints),
         ]
     }
+}
+
+/// A table of any record, page by page.
+package struct AnyTable {
+    package let name: String
+    private let columns: String
+    private let keyColumns: [String]
+    private let keyIndices: [Int]
+    private let decode: (SQLRow) -> [UInt8]?
+
+    init<Row>(_ table: Table<Row>) {
+        let fields = Row.fields.map(\.description)
+        name = table.name
+        columns = fields.joined(separator: ", ")
+        keyColumns = table.key
+        keyIndices = table.key.compactMap(fields.firstIndex)
+        decode = { row in
+            guard let record = try? table.decode(row) else { return nil }
+            var writer = JSONWriter()
+            record.write(to: &writer)
+            return writer.bytes
+        }
+    }
+
+    func page(after key: [SQLValue]?, size: Int) -> SQL {
+        let order = keyColumns.joined(separator: ", ")
+        let marks = keyColumns.map { _ in "?" }.joined(separator: ", ")
+        let condition = key == nil ? "" : "WHERE (\(order)) > (\(marks))"
+        return SQL(
+            "projection.page",
+            text: "SELECT \(columns) FROM \(name) \(condition) ORDER BY \(order) LIMIT \(size)", values: key ?? [])
+    }
+
+    func key(of row: SQLRow) -> [SQLValue] { keyIndices.map { row.values[$0] } }
+
+    /// The row as its record writes itself; one that cannot be read is like no other.
+    func meaning(of row: SQLRow) -> [UInt8] { decode(row) ?? row.canonicalBytes }
 }

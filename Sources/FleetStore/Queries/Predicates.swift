@@ -69,7 +69,7 @@ extension Principal {
     var seesResourceOfLease: SQL.Fragment {
         if holdsEverywhere(.sharingRead) { return "1 = 1" }
         return """
-            (s.allocation_id IS NULL OR s.was_approved = 1 \
+            (s.allocation_id IS NULL OR s.was_approved \
             OR s.source_fleet_id IN \(list: fleets(under: .sharingRead)))
             """
     }
@@ -79,7 +79,7 @@ extension Principal {
         if holdsEverywhere(.communicationRead) { return "1 = 1" }
         let own = fleets(under: .communicationRead)
         return """
-            (l.target_fleet_id IN \(list: own) OR (l.source_fleet_id IN \(list: own) AND l.is_concealed = 0) \
+            (l.target_fleet_id IN \(list: own) OR (l.source_fleet_id IN \(list: own) AND NOT l.is_concealed) \
             OR (l.federation_id IN (\(coordinatedFederations(.communicationRead))) \
             AND \(isOpen("l.source_fleet_id", in: "l.federation_id")) \
             AND \(isOpen("l.target_fleet_id", in: "l.federation_id"))))

@@ -23,7 +23,7 @@ package struct AuditLeaf: Sendable {
             case .text(let text), .json(let text): writer.value(text)
             case .bytes(let bytes) where index == 1: writer.value(hexadecimal(bytes))
             case .bytes(let bytes): writer.value(utf8: bytes)
-            case .id(let id): writer.value(ID<Never>(raw: id).description)
+            case .id: writer.value(hexadecimal(value.asBytes ?? []))
             }
         }
         writer.endArray()
@@ -64,7 +64,7 @@ package struct AuditTile: Sendable, Equatable {
 extension Store {
     /// Records after `position` in order, at most `limit`.
     package func auditLeaves(after position: Int64, limit: Int) async throws(StoreError) -> [AuditLeaf] {
-        let rows = try await database.read(EventLog.stored(after: position, limit: limit))
+        let rows = try await database.read(EventLog.stored(after: position, limit: limit, in: database.dialect))
         return try rows.map { (row) throws(StoreError) in try AuditLeaf(row) }
     }
 

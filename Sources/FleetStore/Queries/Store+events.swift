@@ -65,7 +65,7 @@ extension Store {
         let names =
             reader.fleets.map(\.description).sorted() + coordinated.map(\.federation.id.description).sorted()
         guard names.count <= 32 else { return nil }
-        let conditions: [SQL.Fragment] = names.map { "audience LIKE \("%\"\($0)\"%")" }
+        let conditions: [SQL.Fragment] = names.map { "CAST(audience AS TEXT) LIKE \("%\"\($0)\"%")" }
         return SQL.any(conditions + ["actor = \(reader.subject)"])
     }
 }

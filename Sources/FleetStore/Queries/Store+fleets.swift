@@ -82,7 +82,7 @@ extension Store {
             SQL(
                 "resources.counts",
                 """
-                SELECT resource_type, SUM(capacity) FROM resources \
+                SELECT resource_type, CAST(SUM(capacity) AS BIGINT) FROM resources \
                 WHERE fleet_id = \(fleet) AND status <> 'retired' GROUP BY resource_type ORDER BY resource_type
                 """)
         ).map { (row) throws(StoreError) in (type: try row.name(0), capacity: try row.integer(1)) }

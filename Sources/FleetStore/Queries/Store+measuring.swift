@@ -117,14 +117,14 @@ extension Store {
         if let fleets {
             // A source does not learn of those that it may not know.
             conditions.append(
-                "(target_fleet_id IN \(list: fleets) OR (source_fleet_id IN \(list: fleets) AND is_concealed = 0))")
+                "(target_fleet_id IN \(list: fleets) OR (source_fleet_id IN \(list: fleets) AND NOT is_concealed))")
         }
+        let step = database.dialect.milliseconds(from: window.start, to: "created_at") + " / \(length)"
         let rows = try await database.read(
             SQL(
                 "deliveries.measured",
                 """
-                SELECT (created_at - \(window.start)) / \(length) AS step, COUNT(*), \
-                SUM(CASE WHEN status = 'acknowledged' THEN 1 ELSE 0 END) \
+                SELECT \(step) AS step, COUNT(*), CAST(SUM(CASE WHEN status = 'acknowledged' THEN 1 ELSE 0 END) AS BIGINT) \
                 FROM communication_logs WHERE \(SQL.all(conditions)) GROUP BY step
                 """))
         return try rows.map { (row) throws(StoreError) in
@@ -167,7 +167,7 @@ extension Store {
         // The log is in the order of time.
         if let after { conditions.append("position > \(after.1)") }
         if names.count <= Self.namesMax {
-            conditions.append(SQL.any(names.map { "data LIKE \("%\"\(field)\":\"\($0)\"%")" }))
+            conditions.append(SQL.any(names.map { "CAST(data AS TEXT) LIKE \("%\"\(field)\":\"\($0)\"%")" }))
         }
         return SQL.all(conditions)
     }

@@ -7,7 +7,7 @@ extension Store {
     package func quotas(
         of federation: Federation.ID, fleets: [Fleet.ID]?, after: (fleet: Fleet.ID, type: ResourceType)?, size: Int
     ) async throws(StoreError) -> Page<Quota> {
-        var conditions: [SQL.Fragment] = ["federation_id = \(federation)", "is_removed = 0"]
+        var conditions: [SQL.Fragment] = ["federation_id = \(federation)", "NOT is_removed"]
         if let fleets { conditions.append("fleet_id IN \(list: fleets)") }
         if let after {
             conditions.append(

@@ -19,8 +19,7 @@ package struct Migration: Sendable {
                 Migration(version: 9, name: "webhooks", statements: sqliteWebhooks),
                 Migration(version: 10, name: "audit", statements: sqliteAudit),
             ]
-        // The steps for PostgreSQL come with its backend; until then no database of that dialect is opened.
-        case .postgres: []
+        case .postgres: [Migration(version: 1, name: "foundation", statements: postgresFoundation)]
         }
     }
 }

@@ -11,16 +11,19 @@ extension Store {
         let current = try await checkedVersion()
         let missing = Migration.all(for: database.dialect).filter { $0.version > current && $0.version <= last }
         for migration in missing {
-            var batch = migration.statements.map { SQL("schema.step", text: $0) }
+            let steps = migration.statements.map { SQL("schema.step", text: $0) }
+            var batch = database.dialect.lockSchema
             if migration.version == 1 {
-                batch.insert(
+                batch += database.dialect.makeSchema
+                batch.append(
                     SQL(
                         "schema.versions",
                         """
-                        CREATE TABLE fleet_schema_migrations (
+                        CREATE TABLE IF NOT EXISTS fleet_schema_migrations (
                             version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)
-                        """), at: 0)
+                        """))
             }
+            // First, so that of two processes one fails before it has begun.
             batch.append(
                 SQL(
                     "schema.record",
@@ -28,7 +31,12 @@ extension Store {
                     INSERT INTO fleet_schema_migrations (version, name, applied_at) \
                     VALUES (\(migration.version), \(migration.name), \(now.milliseconds))
                     """))
-            try await database.commit(batch)
+            do throws(StoreError) {
+                try await database.commit(batch + steps)
+            } catch {
+                // Somebody else may have taken the step meanwhile.
+                guard case .conflict = error, try await checkedVersion() >= migration.version else { throw error }
+            }
         }
         return missing
     }

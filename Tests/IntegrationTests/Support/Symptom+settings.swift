@@ -25,10 +25,22 @@ extension Symptom {
             "REQUIRE_IF_MATCH is not usable; write true or false."),
         refusedStart(
             "a database of another kind", ["DATABASE_URL": "mysql://host/fleet"],
-            "DATABASE_URL is not usable; write sqlite://PATH, as in sqlite://data/fleet.db."),
+            "DATABASE_URL is not usable; write sqlite://PATH, as in sqlite://data/fleet.db, or postgres://HOST/NAME."),
         refusedStart(
             "a database without a path", ["DATABASE_URL": "sqlite://"],
-            "DATABASE_URL is not usable; write sqlite://PATH, as in sqlite://data/fleet.db."),
+            "DATABASE_URL is not usable; write sqlite://PATH, as in sqlite://data/fleet.db, or postgres://HOST/NAME."),
+        refusedStart(
+            "a PostgreSQL address that is none", ["DATABASE_URL": "postgres://host:port:1/fleet"],
+            "DATABASE_URL is not usable; write postgres://USER@HOST:PORT/NAME, special characters percent-encoded."),
+        refusedStart(
+            "a PostgreSQL that nobody serves", ["DATABASE_URL": "postgres://127.0.0.1:9/fleet?connect_timeout=2"],
+            "DATABASE_URL: connection to server at \"127.0.0.1\", port 9 failed: <reason>."),
+        refusedStart(
+            "a pool of nothing", ["DATABASE_URL": "postgres://127.0.0.1/fleet", "DATABASE_POOL_SIZE": "0"],
+            "DATABASE_POOL_SIZE is not usable; write a number of connections from 1 to 256."),
+        refusedStart(
+            "a replica's address without a host", ["REPLICA_URL": "8080"],
+            "REPLICA_URL is not usable; write how other replicas reach this one: http://HOST:PORT."),
         refusedStart(
             "a directory that cannot be made", ["DATA_DIR": "/proc/fleet"],
             "DATA_DIR or DATABASE_URL names a directory that cannot be made: <path>."),

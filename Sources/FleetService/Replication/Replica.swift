@@ -1,0 +1,263 @@
+package import FleetStore
+package import Logging
+package import ServiceLifecycle
+import Synchronization
+
+/// This process among those that serve one database.
+///
+/// One of them is elected to decide: it runs the writer and whatever must run once. The others follow the log, serve
+/// reads, and forward the rest to it. Where the database is a file of this process's own, it decides without an election.
+///
+/// An election is a row with a time limit by the database's clock (`WriterSeat`). Nothing rests on the limit alone: each
+/// batch of the writer begins with a guard in the database that fails it whole once another was elected.
+package final class Replica: Service {
+    package struct Limits: Sendable {
+        /// Seconds for which an election holds unless it is renewed: how long nobody decides when the writer is killed.
+        package var lease: Int64 = 3
+        /// How often the writer renews it: two renewals may be lost.
+        package var renewal = Duration.seconds(1)
+        /// How often the others look at the seat and at the log.
+        package var look = Duration.milliseconds(500)
+        package var poll = Duration.milliseconds(50)
+
+        package init() {}
+    }
+
+    package enum Role: Sendable, Equatable {
+        /// It does not know yet.
+        case none
+        case writer(epoch: Int64)
+        /// Where the writer is found; nil while there is none.
+        case follower(of: String?)
+    }
+
+    /// Names this process in elections.
+    package let name: String
+    /// Where the others find it.
+    private let url: String
+    private let store: Store
+    private let orchestrator: FederationOrchestrator
+    /// What runs once for all, besides the writer; stopped in the reverse order.
+    private let duties: [any Service]
+    private let onElected: @Sendable () async throws -> Void
+    private let limits: Limits
+    private let logger: Logger
+    private let state = Mutex((role: Role.none, isReady: false))
+
+    /// - Parameters:
+    ///   - onElected: runs when this process has begun to decide, before anybody is told.
+    package init(
+        name: String, url: String, store: Store, orchestrator: FederationOrchestrator, duties: [any Service],
+        limits: Limits = Limits(), logger: Logger, onElected: @escaping @Sendable () async throws -> Void = {}
+    ) {
+        self.name = name
+        self.url = url
+        self.store = store
+        self.orchestrator = orchestrator
+        self.duties = duties
+        self.limits = limits
+        self.logger = logger
+        self.onElected = onElected
+    }
+
+    package var role: Role { state.withLock { $0.role } }
+
+    /// Whether another process decides, or nobody.
+    package var isFollower: Bool { if case .follower = role { true } else { false } }
+
+    /// Whether requests can be answered: as the writer when its state is loaded, as another when it follows the log.
+    package var isReady: Bool { state.withLock { $0.isReady } }
+
+    private func become(_ role: Role, isReady: Bool) {
+        let before = state.withLock { state in
+            defer { state = (role, isReady) }
+            return state.role
+        }
+        guard before != role else { return }
+        switch role {
+        case .writer(let epoch): logger.info("decides from now on", metadata: ["epoch": "\(epoch)"])
+        case .follower(let url): logger.info("follows", metadata: ["writer": "\(url ?? "nobody")"])
+        case .none: break
+        }
+    }
+
+    package func run() async throws {
+        guard store.isShared else {
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                let leading = lead(epoch: 0)
+                group.addTask { try await leading.run() }
+                group.addTask { try await self.begin(epoch: 0) }
+                try await group.waitForAll()
+            }
+        }
+        await takePart()
+    }
+
+    // MARK: Deciding
+
+    private func lead(epoch: Int64) -> ServiceGroup {
+        orchestrator.prepare(epoch: epoch)
+        let services = [orchestrator as any Service] + duties
+        return ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
+                logger: logger))
+    }
+
+    private func begin(epoch: Int64) async throws {
+        while !orchestrator.isReady { try await Task.sleep(for: .milliseconds(1)) }
+        try await onElected()
+        become(.writer(epoch: epoch), isReady: true)
+    }
+
+    // MARK: Elections
+
+    /// What runs while this process decides.
+    private final class Term: Sendable {
+        let epoch: Int64
+        let group: ServiceGroup
+        private let hasEnded = Atomic(false)
+        private let task = Mutex<Task<Void, Never>?>(nil)
+
+        init(epoch: Int64, _ group: ServiceGroup) {
+            self.epoch = epoch
+            self.group = group
+        }
+
+        /// Whether it ended by itself, which it should not.
+        var isOver: Bool { hasEnded.load(ordering: .acquiring) }
+
+        func begin(_ body: @escaping @Sendable () async -> Void) {
+            // Not of a group: it ends when the election says so, and `end` waits for it.
+            let new = Task {
+                await body()
+                hasEnded.store(true, ordering: .releasing)
+            }
+            task.withLock { $0 = new }
+        }
+
+        func end() async {
+            await group.triggerGracefulShutdown()
+            await task.withLock { $0 }?.value
+        }
+    }
+
+    private func takePart() async {
+        var term: Term?
+        var complaint: String?
+        var follower: Task<Void, Never>?
+        while !Task.isCancelled, !Task.isShuttingDownGracefully {
+            do throws(StoreError) {
+                let seat = try await seat(isHolder: term != nil)
+                complaint = nil
+                var isHolder = seat.holder == name && seat.isHeld
+                if let current = term, !isHolder || current.epoch != seat.epoch || current.isOver {
+                    become(.follower(of: nil), isReady: true)
+                    await current.end()
+                    term = nil
+                    // Another may fare better.
+                    if current.isOver, isHolder {
+                        try await store.leaveSeat(holder: name)
+                        isHolder = false
+                    }
+                }
+                if isHolder, term == nil {
+                    follower?.cancel()
+                    await follower?.value
+                    follower = nil
+                    term = begin(seat)
+                }
+                if !isHolder {
+                    if follower == nil {
+                        orchestrator.standAside()
+                        follower = Task { await self.follow() }
+                    }
+                    become(.follower(of: seat.isHeld ? seat.url : nil), isReady: isReady)
+                }
+            } catch {
+                if complaint != "\(error)" {
+                    logger.error("the election cannot be looked at", metadata: ["error": "\(error)"])
+                }
+                complaint = "\(error)"
+            }
+            let pause = term == nil ? limits.look : limits.renewal
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
+        }
+        follower?.cancel()
+        await follower?.value
+        guard let term else { return }
+        await term.end()
+        // Else the others wait until its time is over.
+        try? await store.leaveSeat(holder: name)
+    }
+
+    private func seat(isHolder: Bool) async throws(StoreError) -> WriterSeat {
+        if !isHolder {
+            let seat = try await store.writerSeat()
+            if seat.isHeld, seat.holder != name { return seat }
+        }
+        return try await store.claimSeat(holder: name, url: url, for: limits.lease)
+    }
+
+    private func begin(_ seat: WriterSeat) -> Term {
+        let term = Term(epoch: seat.epoch, lead(epoch: seat.epoch))
+        term.begin {
+            await withTaskGroup(of: Bool.self) { tasks in
+                tasks.addTask {
+                    do { try await term.group.run() } catch {
+                        self.logger.error("what decides has failed", metadata: ["error": "\(error)"])
+                    }
+                    return true
+                }
+                tasks.addTask {
+                    do { try await self.begin(epoch: seat.epoch) } catch {
+                        guard !(error is CancellationError) else { return false }
+                        self.logger.error("cannot begin to decide", metadata: ["error": "\(error)"])
+                        await term.group.triggerGracefulShutdown()
+                    }
+                    return false
+                }
+                for await isOver in tasks where isOver { tasks.cancelAll() }
+            }
+        }
+        return term
+    }
+
+    // MARK: Following
+
+    /// Keeps what waits for the log informed of how far it is.
+    private func follow() async {
+        var complaint: String?
+        var isFirst = true
+        while !Task.isCancelled {
+            do throws(StoreError) {
+                let isMore = try await read(isFirst: isFirst)
+                isFirst = false
+                complaint = nil
+                state.withLock { $0.isReady = true }
+                if isMore { continue }
+            } catch {
+                if complaint != "\(error)" {
+                    logger.error("the log cannot be followed", metadata: ["error": "\(error)"])
+                }
+                complaint = "\(error)"
+            }
+            try? await Task.sleep(for: limits.poll)
+        }
+    }
+
+    /// Events that are read in one go.
+    private static let slice = 1000
+
+    /// - Returns: whether there is more.
+    private func read(isFirst: Bool) async throws(StoreError) -> Bool {
+        let committed = orchestrator.committed
+        let end = try await store.endOfLog()
+        // After a fail-over to a standby that was behind, there is less than there was.
+        if isFirst || end < committed.position { committed.restart(at: end) }
+        guard end > committed.position else { return false }
+        let events = try await store.events(after: committed.position, limit: Self.slice)
+        committed.advance(over: events)
+        return events.count == Self.slice
+    }
+}

@@ -1,0 +1,65 @@
+package import FleetDomain
+
+/// Who decides, of all processes on one database.
+///
+/// Its epoch rises whenever another process takes it, and a batch of an earlier epoch fails whole (`guard_writer`): who
+/// was frozen and thaws can write nothing.
+package struct WriterSeat: Sendable, Equatable {
+    package let epoch: Int64
+    /// A name of the process, made at its start.
+    package let holder: String
+    /// Where the others find it.
+    package let url: String
+    /// Whether its time is not over, by the database's clock.
+    package let isHeld: Bool
+}
+
+extension Store {
+    /// Whether several processes may serve this store at once, and so have to elect the one that decides.
+    package var isShared: Bool { database.dialect == .postgres }
+
+    package func writerSeat() async throws(StoreError) -> WriterSeat {
+        let rows = try await database.find(
+            SQL("writer.find", "SELECT epoch, holder, url, expires_at > clock_timestamp() FROM writer"))
+        guard let row = rows.first else { throw .corrupt("the table writer is empty") }
+        return WriterSeat(
+            epoch: try row.integer(0), holder: try row.text(1), url: try row.text(2), isHeld: try row.bool(3))
+    }
+
+    /// Takes the seat if nobody holds it, or keeps it, for some seconds from now by the database's clock.
+    ///
+    /// - Returns: the seat as it is then, whoever has it.
+    package func claimSeat(holder: String, url: String, for lease: Seconds) async throws(StoreError) -> WriterSeat {
+        try await database.commit([
+            SQL(
+                "writer.claim",
+                """
+                UPDATE writer SET epoch = CASE WHEN holder = \(holder) THEN epoch ELSE epoch + 1 END, \
+                holder = \(holder), url = \(url), expires_at = clock_timestamp() + \(lease) * INTERVAL '1 second' \
+                WHERE holder = \(holder) OR expires_at < clock_timestamp()
+                """)
+        ])
+        return try await writerSeat()
+    }
+
+    /// Gives the seat up, so that another need not wait until its time is over.
+    package func leaveSeat(holder: String) async throws(StoreError) {
+        try await database.commit([
+            SQL("writer.leave", "UPDATE writer SET expires_at = clock_timestamp() WHERE holder = \(holder)")
+        ])
+    }
+
+    /// What begins a batch of the writer's.
+    ///
+    /// - Parameter end: where the log ends for the writer.
+    func guardWriter(_ epoch: Int64, logEnd end: Int64) -> [SQL] {
+        isShared ? [SQL("writer.guard", "SELECT guard_writer(\(epoch), \(end))")] : []
+    }
+
+    /// That the writer of this epoch still decides, and the log ends there.
+    ///
+    /// - Throws: `.superseded` when not.
+    package func confirmWriter(_ epoch: Int64, logEnd end: Int64) async throws(StoreError) {
+        try await database.commit(guardWriter(epoch, logEnd: end))
+    }
+}

@@ -1,0 +1,75 @@
+import CPostgres
+package import FleetStore
+
+/// How PostgreSQL is reached.
+///
+/// The address is a URI as libpq reads it: several hosts, `sslmode=verify-full`, `connect_timeout` and the like stand in
+/// it. What it does not say is taken from libpq's own variables and files, such as `PGPASSWORD` and `~/.pgpass`.
+package struct PostgresConfiguration: Sendable {
+    /// As libpq numbers versions.
+    static let oldestVersion: Int32 = 130_000
+
+    /// Holds the password: never logged.
+    private let url: String
+    private let password: String?
+    /// Where the tables are.
+    private let schema: String
+    /// Connections for reading, each with a thread; two more commit.
+    let readers: Int
+    /// How long the server works on one statement, and about how long a caller waits for a transaction.
+    let statementTimeout: Duration
+
+    /// - Parameters:
+    ///   - url: `postgres://…` or `postgresql://…`.
+    ///   - password: stands in for one in the URL.
+    /// - Throws: `.failed` when libpq does not understand the URL. It says no more, because the URL may hold a password.
+    package init(
+        url: String, password: String? = nil, schema: String = "fleet_coordination", readers: Int = 8,
+        statementTimeout: Duration = .seconds(10)
+    ) throws(StoreError) {
+        precondition(readers > 0, "a database needs a reader")
+        self.url = url
+        self.password = password
+        self.schema = schema
+        self.readers = readers
+        self.statementTimeout = statementTimeout
+        guard let options = PQconninfoParse(url, nil) else { throw .failed("libpq does not understand the URL") }
+        PQconninfoFree(options)
+    }
+
+    /// Connects, or has failed to: `PQstatus` tells. Blocks for at most its time a host.
+    func connect() -> OpaquePointer? {
+        // What stands before the address gives way to it, what stands after does not.
+        var settings: [(String, String)] = [
+            ("connect_timeout", "3"), ("tcp_user_timeout", "5000"), ("keepalives_idle", "5"),
+            ("fallback_application_name", "fleet-coordination"), ("dbname", url), ("client_encoding", "UTF8"),
+            // A standby may be behind: it is of use when it is promoted.
+            ("target_session_attrs", "read-write"),
+        ]
+        if let password { settings.append(("password", password)) }
+        return withCStrings(settings.map(\.0)) { keywords in
+            withCStrings(settings.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }
+        }
+    }
+
+    /// What each connection is set to; answers the history that the server is in.
+    var session: SQL {
+        .postgresSession(schema: schema, statementMilliseconds: Int(statementTimeout / .milliseconds(1)))
+    }
+}
+
+/// The strings as C has them, with a null behind.
+private func withCStrings<Answer>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> Answer
+) -> Answer {
+    var bytes: [CChar] = []
+    var starts: [Int] = []
+    for string in strings {
+        starts.append(bytes.count)
+        bytes += string.utf8CString
+    }
+    return bytes.withUnsafeBufferPointer { bytes in
+        let pointers = starts.map { bytes.baseAddress?.advanced(by: $0) } + [nil]
+        return pointers.withUnsafeBufferPointer { body($0.baseAddress) }
+    }
+}

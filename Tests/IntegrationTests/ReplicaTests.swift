@@ -1,0 +1,201 @@
+import FleetJSON
+import FleetTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+/// Three replicas on one PostgreSQL, which `make test-integration` starts.
+@Suite("Replicas", .enabled(if: TestDatabase.postgresURL != nil), .serialized, .timeLimit(.minutes(4)))
+struct ReplicaTests {
+    @Test(
+        "Killed one after the other under load, they lose nothing acknowledged, promise nothing twice and skip no event"
+    )
+    func killedUnderLoad() async throws {
+        let set = try await ReplicaSet(count: 3)
+        try await Unit.prepare(on: set.replicas[0])
+        let log = Log()
+        log.aim(at: set.replicas)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for client in 0..<6 {
+                group.addTask {
+                    for number in 0... {
+                        guard let replica = log.replica(client + number) else { return }
+                        await Unit.book(on: replica, as: "book-\(client)-\(number)", log)
+                    }
+                }
+            }
+            // Else a failure would wait for the load.
+            defer { log.aim(at: []) }
+            for _ in 0..<3 {
+                try await log.grow(by: 40)
+                let index = try await set.writer()
+                try await set.replicas[index].kill()
+                let begin = ContinuousClock.now
+                try await log.grow(by: 1)
+                let pause = ContinuousClock.now - begin
+                print("another decided \(pause) after the writer was killed")
+                #expect(pause < .seconds(5))
+                try await set.replace(index)
+                log.aim(at: set.replicas)
+            }
+        }
+        try await check(log, on: set)
+        try await set.stop()
+    }
+
+    @Test("A writer that was frozen and thaws can store nothing, and says nothing that is stale")
+    func frozen() async throws {
+        let set = try await ReplicaSet(count: 2)
+        try await Unit.prepare(on: set.replicas[0])
+        let frozen = try await set.writer()
+        let other = set.replicas[1 - frozen]
+        let log = Log()
+        await Unit.book(on: other, as: "before", log)
+
+        set.replicas[frozen].child.send(SIGSTOP)
+        let begin = ContinuousClock.now
+        // Sent to the frozen one while it is frozen: its late batch.
+        let late = Task { [replica = set.replicas[frozen]] in try await replica.create("late") }
+        let taken = try await eventually("another writer") {
+            let reply = try await other.create("meanwhile", idempotencyKey: "meanwhile-meanwhile")
+            return reply.status == 201 ? reply["federation_id"]?.stringValue : nil
+        }
+        #expect(ContinuousClock.now - begin < .seconds(6))
+        let window = Unit.window(day: 89, hour: 1)
+        let booked = try await Unit.ask(on: other, window)
+        #expect(booked.status == 201, "\(booked.text)")
+        // Much longer than an election holds.
+        try await Task.sleep(for: .seconds(Effort.seeds(5, slow: 60)))
+
+        set.replicas[frozen].child.send(SIGCONT)
+        let thawed = set.replicas[frozen]
+        // At first it may say that another decides, but never that the window is free.
+        _ = try await eventually("the thawed one to follow") {
+            let dryRun = try await thawed.send("POST", "/resource-sharing?dry_run=true", Unit.request(window))
+            #expect([409, 503].contains(dryRun.status), "\(dryRun.text)")
+            return dryRun.status == 409 ? true : nil
+        }
+        #expect(try await thawed.send("GET", "/federations/\(taken)").status == 200)
+        // It was told that nothing was changed, or it was forwarded: either is true.
+        let answer = try await late.value
+        let names = try await other.federationNames()
+        #expect(names.filter { $0 == "late" }.count == (answer.status == 201 ? 1 : 0), "\(answer.text)")
+        try await check(log, on: set)
+        try await set.stop()
+    }
+
+    /// What was acknowledged is there once, no window is promised twice, and the log has no gap.
+    private func check(_ log: Log, on set: ReplicaSet) async throws {
+        let replica = set.replicas[try await set.writer()]
+        var leases: [(id: String, window: Range<String>)] = []
+        var token: String?
+        repeat {
+            let page = try await replica.send(
+                "GET", "/resource-sharing?page_size=1000" + (token.map { "&page_token=\($0)" } ?? ""))
+            for row in page["resource_sharing"]?.arrayValue ?? page["sharing"]?.arrayValue ?? [] {
+                guard let lease = row.objectValue, let id = lease["sharing_id"]?.stringValue,
+                    let start = lease["starts_at"]?.stringValue, let end = lease["ends_at"]?.stringValue
+                else { continue }
+                leases.append((id, start..<end))
+            }
+            token = page["next_page_token"]?.stringValue
+        } while token != nil
+        let sorted = leases.sorted { $0.window.lowerBound < $1.window.lowerBound }
+        for (one, next) in zip(sorted, sorted.dropFirst()) {
+            #expect(one.window.upperBound <= next.window.lowerBound, "\(one) and \(next) overlap")
+        }
+        let acknowledged = log.acknowledged
+        #expect(!acknowledged.isEmpty && acknowledged.isSubset(of: Set(leases.map(\.id))))
+
+        // Each event once, on each replica.
+        for replica in set.replicas {
+            var seen: [String] = []
+            var after: String?
+            while true {
+                let page = try await replica.send(
+                    "GET",
+                    "/events?limit=1000&types=sharing.granted,sharing.requested" + (after.map { "&after=\($0)" } ?? ""))
+                let events = page["events"]?.arrayValue?.compactMap { $0.objectValue?["event_id"]?.stringValue } ?? []
+                seen += events
+                guard !events.isEmpty, let next = page["next_after"]?.stringValue else { break }
+                after = next
+            }
+            #expect(seen.count == Set(seen).count)
+        }
+        let directory = try ScratchDirectory()
+        let (status, output, errors) = try await ServiceProcess.run(
+            in: directory, ["DATABASE_URL": set.databaseURL], ["events", "rebuild"])
+        #expect(status == .exited(0), "\(output)\(errors)")
+    }
+}
+
+/// One vehicle, and two fleets that share it.
+private enum Unit {
+    static func prepare(on replica: ServiceProcess) async throws {
+        for fleet in ["lender", "borrower"] {
+            _ = try await replica.send(
+                "POST", "/fleets", #"{"fleet_id":"\#(fleet)","name":"\#(fleet)","organization":"\#(fleet)"}"#)
+        }
+        _ = try await replica.send(
+            "POST", "/fleets/lender/resources", #"{"resource_id":"van","resource_type":"vehicle"}"#)
+        let federation = try await replica.create("all")
+        let id = federation["federation_id"]?.stringValue ?? ""
+        for fleet in ["lender", "borrower"] {
+            let reply = try await replica.send(
+                "POST", "/federations/\(id)/members",
+                #"{"fleet_id":"\#(fleet)","isolation_level":"none","resource_sharing":true}"#)
+            guard reply.status == 201 else { throw StartFailure(description: reply.text) }
+        }
+        federationID.withLock { $0 = id }
+    }
+
+    private static let federationID = Mutex("")
+
+    static func window(day: Int, hour: Int) -> String {
+        let start = Date(timeIntervalSince1970: (Date().timeIntervalSince1970 / 86_400).rounded(.down) * 86_400)
+        return start.addingTimeInterval(Double(day * 86_400 + hour * 3600)).ISO8601Format()
+    }
+
+    static func request(_ start: String) -> String {
+        """
+        {"federation_id":"\(federationID.withLock { $0 })","source_fleet_id":"lender","target_fleet_id":"borrower",\
+        "resource_type":"vehicle","resource_id":"van","starts_at":"\(start)","duration":3600,\
+        "priority":"normal"}
+        """
+    }
+
+    static func ask(on replica: ServiceProcess, _ start: String) async throws -> Reply {
+        try await replica.send("POST", "/resource-sharing", request(start))
+    }
+
+    /// Books a random hour of eighty days; whatever comes of it.
+    static func book(on replica: ServiceProcess, as key: String, _ log: Log) async {
+        let start = window(day: Int.random(in: 1...80), hour: Int.random(in: 0...23))
+        let reply = try? await replica.send(
+            "POST", "/resource-sharing", request(start), headers: ["Idempotency-Key": key + "-0123456789"])
+        if let reply, reply.status == 201, let id = reply["sharing_id"]?.stringValue { log.add(id) }
+    }
+}
+
+/// The leases that were acknowledged, and whom the clients ask.
+private final class Log: Sendable {
+    private let ids = Mutex<Set<String>>([])
+    private let replicas = Mutex<[ServiceProcess]>([])
+
+    /// - Parameter replicas: none ends the load.
+    func aim(at replicas: [ServiceProcess]) { self.replicas.withLock { $0 = replicas } }
+
+    func replica(_ number: Int) -> ServiceProcess? {
+        replicas.withLock { $0.isEmpty ? nil : $0[number % $0.count] }
+    }
+
+    func add(_ id: String) { _ = ids.withLock { $0.insert(id) } }
+    var acknowledged: Set<String> { ids.withLock { $0 } }
+
+    func grow(by count: Int) async throws {
+        let wanted = acknowledged.count + count
+        _ = try await eventually("\(count) more leases", within: .seconds(60)) {
+            self.acknowledged.count >= wanted ? true : nil
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import FleetJSON
+import FleetTestSupport
+import Foundation
+
+/// Replicas of the built service on a fresh database of one PostgreSQL.
+final class ReplicaSet {
+    static let adminKey = "replicas-replicas-replicas-replicas"
+
+    let databaseURL: String
+    private let directory: ScratchDirectory
+    private let keyFile: String
+    private(set) var replicas: [ServiceProcess] = []
+
+    init(count: Int) async throws {
+        directory = try ScratchDirectory()
+        keyFile = try directory.write(
+            Data((0..<32).map { _ in UInt8.random(in: 0...255) }).base64EncodedString(), to: "key")
+        guard let server = TestDatabase.postgresURL else { throw TestDatabase.NoServer() }
+        let name = "replicas_\(UInt32.random(in: 0 ... .max))"
+        let (status, _, errors) = try await ChildProcess.run(
+            "psql", ["--no-psqlrc", "--command", "CREATE DATABASE \(name)", server], in: directory.path)
+        guard status == .exited(0) else { throw StartFailure(description: errors) }
+        var url = URLComponents(string: server)
+        url?.path = "/" + name
+        databaseURL = url?.string ?? ""
+        for _ in 0..<count { replicas.append(try await start()) }
+    }
+
+    private func start() async throws -> ServiceProcess {
+        try await ServiceProcess.start(
+            in: try ScratchDirectory(),
+            [
+                "DATABASE_URL": databaseURL, "ENCRYPTION_KEY_FILE": keyFile, "ADMIN_API_KEY": Self.adminKey,
+                "DATABASE_POOL_SIZE": "4",
+            ])
+    }
+
+    /// Starts another in the place of one that has ended.
+    func replace(_ index: Int) async throws { replicas[index] = try await start() }
+
+    /// The one that says that it decides; waits for it.
+    func writer() async throws -> Int {
+        try await eventually("a writer") {
+            for (index, replica) in self.replicas.enumerated() where replica.child.ended == nil {
+                let health = try? await replica.send("GET", "//health", headers: [:])
+                let database = health?["checks"]?.objectValue?["database"]?.objectValue
+                if database?["role"]?.stringValue == "writer" { return index }
+            }
+            return nil
+        }
+    }
+
+    func stop() async throws {
+        for replica in replicas where replica.child.ended == nil {
+            replica.child.send(SIGCONT)
+            try await replica.stop()
+        }
+        _ = try? await ChildProcess.run(
+            "psql",
+            [
+                "--no-psqlrc", "--command", "DROP DATABASE \(URL(string: databaseURL)?.lastPathComponent ?? "")",
+                TestDatabase.postgresURL ?? "",
+            ], in: directory.path)
+    }
+}
