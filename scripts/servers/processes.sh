@@ -1,5 +1,6 @@
 # The processes of scripts/dev-deps, which reads this file. Of each server, $directory/NAME holds `run`, the command that
-# starts it; `port`; `process`, its process id and when that process began; and `log`.
+# starts it; `port`; `process`, its process id and when that process began; `log`; and, of one that tells by itself that it
+# is ready, `ready`.
 
 # When the process began, in ticks since the machine did: an id alone may long be another's. Fails once it has ended, also
 # while nobody has taken notice of its end.
@@ -63,7 +64,7 @@ write_run() { # write_run NAME COMMAND…
 # the rest of a process for a server that still has the data.
 launch() { # launch NAME
     local id
-    rm -f "$directory/$1/process"
+    rm -f "$directory/$1/process" "$directory/$1/ready"
     mkfifo "$directory/$1/started"
     setsid bash -c 'bash "$1/run" & echo "$!" >"$1/started"; wait' launch "$directory/$1" \
         </dev/null >>"$directory/$1/log" 2>&1 9<&- &
@@ -101,19 +102,18 @@ children() { # children ID: the processes that it started, and theirs
 # The server first, so that it cannot replace what the signal reaches next.
 send_all() { # send_all SIGNAL NAME: to the server and every process of its
     local id
-    runs "$2" || fail "$2 does not run"
     id=$(process "$2")
-    kill "-$1" "$id"
+    kill "-$1" "$id" 2>/dev/null || true
     for id in $(children "$id"); do kill "-$1" "$id" 2>/dev/null || true; done
 }
 
-# Stopped first, so that its children are still known as such; the children of a dead server belong to nobody.
+# Frozen first, so that its children are still known as such; those of a dead server belong to nobody.
 crash() { # crash NAME
-    local id
-    runs "$1" || fail "$1 does not run"
-    kill -STOP "$(process "$1")"
-    local ids=("$(process "$1")" $(children "$(process "$1")"))
-    for id in "${ids[@]}"; do kill -KILL "$id" 2>/dev/null || true; done
+    local id ids
+    send_all STOP "$1"
+    id=$(process "$1")
+    ids=("$id" $(children "$id"))
+    kill -KILL "${ids[@]}" 2>/dev/null || true
     for id in "${ids[@]}"; do
         while began "$id" >/dev/null; do sleep 0.01; done
     done
@@ -123,8 +123,8 @@ crash() { # crash NAME
 # data for long.
 end() { # end NAME
     runs "$1" || return 0
-    kill "-$(end_signal "$1")" "$(process "$1")"
-    send_all CONT "$1" 2>/dev/null || true
+    kill "-$(end_signal "$1")" "$(process "$1")" 2>/dev/null || true
+    send_all CONT "$1"
     await_end "$1" 20 || crash "$1"
 }
 
@@ -132,6 +132,8 @@ end_signal() { # end_signal NAME
     case $1 in
     # Fast: it does not wait for its clients to leave.
     postgres | standby) echo INT ;;
+    # It has nothing to bring to the disk, and may wait for seconds for its clients.
+    kafka) echo KILL ;;
     *) echo TERM ;;
     esac
 }
