@@ -1,25 +1,32 @@
 # PostgreSQL for scripts/dev-deps, which reads this file: a primary and, if asked for, a standby that streams from it.
 
-# The newest that is installed.
+# The newest that is installed, here or in the other root.
 postgres_programs() {
-    local newest
-    newest=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)
-    [[ -n $newest ]] || fail "no PostgreSQL is installed below /usr/lib/postgresql"
-    dirname "$newest"
+    local root newest
+    root=$(<"$directory/postgres/root")
+    newest=$(compgen -G "$root/usr/lib/postgresql/*/bin/initdb" | sort -V | tail -n 1)
+    [[ -n $newest ]] || fail "no PostgreSQL is installed below $root/usr/lib/postgresql"
+    newest=${newest#"$root"}
+    echo "${newest%/*}"
 }
 
 # PostgreSQL refuses to run as root.
 postgres_prefix() { # postgres_prefix: fills `as_postgres`, what goes before each command
-    as_postgres=(env LC_ALL=C "HOME=$directory/postgres")
+    local enter
+    enter_root postgres
+    as_postgres=("${enter[@]}" env LC_ALL=C "HOME=$directory/postgres")
     ((EUID != 0)) || as_postgres+=(setpriv --reuid=postgres --regid=postgres --clear-groups)
 }
 
+# By number: the user may have another one in the other root.
 give_to_postgres() { # give_to_postgres PATH…
-    ((EUID != 0)) || chown -R postgres:postgres "$@"
+    ((EUID == 0)) || return 0
+    chown -R "$(awk -F : '$1 == "postgres" { print $3 ":" $4 }' "$(<"$directory/postgres/root")/etc/passwd")" "$@"
 }
 
 prepare_postgres() {
     local data=$directory/postgres/data programs as_postgres
+    choose_version postgres "${POSTGRES_VERSION:-}"
     programs=$(postgres_programs)
     postgres_prefix
     secret postgres/admin-password >/dev/null

@@ -1,9 +1,18 @@
 # Redis for scripts/dev-deps, which reads this file: a server and, if asked for, a replica and three sentinels.
 
-# The server's program is also the one that checks its files, under another name; of the package that comes under the
-# server's own, installing it would start one.
-redis_program() {
-    if have redis-server; then command -v redis-server; else echo "$project/.build/server-tools/redis-server"; fi
+# The installed server's program is also the one that checks its files, under another name; of the package that comes
+# under the server's own, installing it would start one.
+redis_command() { # redis_command: fills `command`, what starts the server, here or in the other root
+    local enter
+    enter_root redis
+    if ((${#enter[@]} == 0)); then
+        command=("$project/.build/server-tools/redis-server")
+        ! have redis-server || command=(redis-server)
+    elif [[ $(<"$directory/redis/version") == valkey ]]; then
+        command=("${enter[@]}" valkey-server)
+    else
+        command=("${enter[@]}" redis-server)
+    fi
 }
 
 redis_admin() { # redis_admin NAME ARGUMENT…: redis-cli as the administrator
@@ -18,11 +27,12 @@ hashed() { # hashed PASSWORD: as the list of users holds it
 # Who reaches what. `default` is who names no user. The service's user is bound to its keys and to what is neither dangerous
 # nor an administrator's, but for INFO, which tells the version.
 redis_users() {
-    local channels='&*' own_channels='&fleet:*'
+    local channels='&*' own_channels='&fleet:*' command
+    redis_command
     # 6.0 knows no rules for channels.
-    [[ $("$(redis_program)" --version) != *'v=6.0'* ]] || channels='' own_channels=''
+    [[ $("${command[@]}" --version) != *'v=6.0'* ]] || channels='' own_channels=''
     cat <<END
-user default off
+user default off resetpass
 user fleet on $(hashed "$(secret redis/password)") ~fleet:* $own_channels +@all -@admin -@dangerous +info
 user admin on $(hashed "$(secret redis/admin-password)") ~* $channels +@all
 user replica on $(hashed "$(secret redis/replica-password)") +psync +replconf +ping
@@ -49,13 +59,19 @@ save ""
 END
 }
 
-prepare_redis() { prepare_redis_server redis; }
+prepare_redis() {
+    echo "${REDIS_VERSION:-}" >"$directory/redis/version"
+    choose_version redis "${REDIS_VERSION:-}"
+    prepare_redis_server redis
+}
 
 prepare_redis_server() { # prepare_redis_server NAME
+    local command
+    redis_command
     mkdir "$directory/$1/data"
     redis_users >"$directory/$1/users.acl"
     redis_settings "$1" >"$directory/$1/redis.conf"
-    write_run "$1" "$(redis_program)" "$directory/$1/redis.conf"
+    write_run "$1" "${command[@]}" "$directory/$1/redis.conf"
 }
 
 # While it reads its data it answers, but with an error.
@@ -93,6 +109,8 @@ complete_redis_replica() {
 # Two of three have to agree that the server is gone, which they take it to be after a second. Whoever may connect to a
 # sentinel needs no password: it knows where the server is, and nothing of its data.
 prepare_sentinel() { # prepare_sentinel NUMBER
+    local command
+    redis_command
     mkdir "$directory/sentinel-$1/data"
     cat >"$directory/sentinel-$1/sentinel.conf" <<END
 bind 127.0.0.1
@@ -104,7 +122,7 @@ sentinel auth-pass fleet $(secret redis/sentinel-password)
 sentinel down-after-milliseconds fleet 1000
 sentinel failover-timeout fleet 3000
 END
-    write_run "sentinel-$1" "$(redis_program)" "$directory/sentinel-$1/sentinel.conf" --sentinel
+    write_run "sentinel-$1" "${command[@]}" "$directory/sentinel-$1/sentinel.conf" --sentinel
 }
 
 prepare_sentinel_1() { prepare_sentinel 1; }
