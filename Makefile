@@ -30,7 +30,7 @@ migrate: build ## Bring the database's schema up to date
 	@exec $(SERVICE) migrate
 
 .PHONY: dev-deps
-dev-deps: ## Start real servers to develop and test against; installs what is missing, and prints what to export
+dev-deps: ## Start PostgreSQL, Redis, ClickHouse and a Kafka-compatible broker; installs what is missing, and prints what to export
 	@scripts/dev-deps start
 
 .PHONY: dev-deps-stop

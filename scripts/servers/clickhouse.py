@@ -6,8 +6,8 @@ The package is ClickHouse as a library for queries within a process. It holds th
 private function starts them, so its version is pinned, and what is asked of it is checked at each start: the process
 ends, and says why, when the listeners do not answer, or answer to whom they should not.
 
-DIRECTORY holds `admin-password` and `password`, of the users `admin`, who may do everything, and `fleet`, who has the
-database fleet_coordination and nothing else. The file `ready` appears there once the server is.
+DIRECTORY holds `admin-password` and `password`, of the users `admin`, who may do everything but change users, and `fleet`,
+who has the database fleet_coordination and nothing else. The file `ready` appears there once the server is.
 """
 
 import hashlib
