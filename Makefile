@@ -51,11 +51,11 @@ test: ## Check layout and rules, then run every test but the slow ones
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(LATENESS)'
 
 .PHONY: test-integration
-test-integration: ## Test the built program from outside
+test-integration: ## Run the store's contract, the API's tests, the simulation and replicas on real servers, which it starts
 	@scripts/install-dependencies build
 	@scripts/install-dependencies test
 	swift build --build-tests
-	$(WITH_TEST_TOOLS) swift test --skip-build --filter IntegrationTests
+	$(WITH_TEST_TOOLS) scripts/test-integration
 
 .PHONY: test-simulation
 test-simulation: ## Run two thousand simulated histories of the writer, and the crowded ones of queue and preemption

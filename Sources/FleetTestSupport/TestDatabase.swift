@@ -19,9 +19,12 @@ package enum TestDatabase {
         let configuration = try PostgresConfiguration(url: postgresURL, schema: schema, readers: 2)
         let database = ScratchSchema(try await PostgresDatabase.open(configuration))
         try await database.commit([
+            // Not in the schema of the test that comes first, which would take it along.
+            SQL("test.lock", "SELECT pg_advisory_xact_lock(1)"),
+            SQL("test.extension", "CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public"),
             SQL(
                 "test.schema",
-                "DO $$ BEGIN EXECUTE format('CREATE SCHEMA %I', current_setting('search_path')); END $$")
+                "DO $$ BEGIN EXECUTE format('CREATE SCHEMA %I', current_setting('search_path')); END $$"),
         ])
         return database
     }

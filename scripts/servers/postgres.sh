@@ -60,6 +60,7 @@ fsync = on
 wal_level = logical
 hot_standby = on
 shared_buffers = 64MB
+max_connections = 300
 log_min_duration_statement = 1000
 END
 }
