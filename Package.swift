@@ -73,11 +73,14 @@ let package = Package(
         .target(
             name: "SQLiteBackend", dependencies: ["FleetStore", "FleetDomain", "CSQLite", nio, posix],
             swiftSettings: strict),
+        .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .target(
+            name: "KafkaBackend", dependencies: ["FleetService", "CRdKafka", logging, posix], swiftSettings: strict),
         .executableTarget(
             name: "fleet-coordination",
             dependencies: [
-                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", hummingbird,
-                crypto, logging, lifecycle,
+                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", "KafkaBackend",
+                hummingbird, crypto, logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -131,6 +134,13 @@ let package = Package(
             dependencies: [
                 "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", "FleetTestSupport", crypto,
                 logging, lifecycle,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "KafkaBackendTests",
+            dependencies: [
+                "KafkaBackend", "CRdKafka", "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON",
+                "FleetTestSupport", logging, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
