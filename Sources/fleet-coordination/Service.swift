@@ -4,6 +4,7 @@ import FleetService
 import FleetStore
 import Foundation
 import Hummingbird
+import KafkaBackend
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -20,6 +21,8 @@ struct Service {
 
     /// Runs until it is told to stop; then finishes what was accepted.
     func run() async throws {
+        // A setting that the library does not take is refused before anything is written.
+        let bus = try bus()
         var store = try await Store.open(settings)
         if settings.logLevel <= .debug { store = Store(database: LoggedDatabase(store.database, logger: logger)) }
         try await store.migrate(now: Environment.system.now())
@@ -31,6 +34,7 @@ struct Service {
         let audit = AuditTree(
             store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
         let issuer = try await issuer()
+        let dependencies: [any Dependency] = [bus].compactMap { $0 }
         let api = API(
             store: store, orchestrator: orchestrator, environment: .system,
             authenticator: .reading(
@@ -38,10 +42,10 @@ struct Service {
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
             vault: vault, audit: audit,
             webhooks: WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks),
-            dependencies: DependencyMonitor([], logger: logger), metrics: metrics,
+            dependencies: DependencyMonitor(dependencies, logger: logger), metrics: metrics,
             requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text, logger: logger)
         let services: [any ServiceLifecycle.Service] =
-            [orchestrator, audit, api.dependencies, api.sinks] + (issuer.map { [$0.source] } ?? [])
+            [orchestrator, audit, api.dependencies, api.sinks] + sinks(api, bus) + (issuer.map { [$0.source] } ?? [])
             + servers(api, metrics)
         // Also when one of them fails, the others finish what they accepted.
         let group = ServiceGroup(
@@ -103,6 +107,23 @@ struct Service {
             onServerRunning: { channel in
                 logger.info("listening", metadata: ["address": "\(channel.localAddress?.description ?? "")"])
             }, logger: logger)
+    }
+
+    /// What else the log goes to.
+    private func sinks(_ api: API, _ bus: (any EventBus)?) -> [any ServiceLifecycle.Service] {
+        guard let bus, let topics = settings.kafka?.topics else { return [] }
+        return [
+            BusSink(
+                bus, topics: topics, store: api.store, orchestrator: api.orchestrator, progress: api.sinks.progress,
+                metrics: api.metrics, logger: logger)
+        ]
+    }
+
+    private func bus() throws -> (any EventBus)? {
+        guard let kafka = settings.kafka else { return nil }
+        do { return try KafkaBus(kafka.settings, logger: logger) } catch {
+            throw SettingsError("KAFKA_BROKERS", "and what belongs to it cannot be used: \(error)")
+        }
     }
 
     private func issuer() async throws -> (source: JWKSSource, verifier: JWTVerifier)? {
