@@ -77,11 +77,14 @@ let package = Package(
         .target(
             name: "PostgresBackend", dependencies: ["FleetStore", "FleetDomain", "CPostgres", posix],
             swiftSettings: strict),
+        .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .target(
+            name: "KafkaBackend", dependencies: ["FleetService", "CRdKafka", logging, posix], swiftSettings: strict),
         .executableTarget(
             name: "fleet-coordination",
             dependencies: [
                 "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
-                "PostgresBackend",
+                "PostgresBackend", "KafkaBackend",
                 hummingbird, crypto, logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -141,6 +144,13 @@ let package = Package(
             dependencies: [
                 "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", "FleetTestSupport", crypto,
                 logging, lifecycle,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "KafkaBackendTests",
+            dependencies: [
+                "KafkaBackend", "CRdKafka", "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON",
+                "FleetTestSupport", logging, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -7,9 +7,12 @@ package enum SinkName: Sendable, Hashable {
     /// Warnings alone, so that nothing else holds them up.
     case warnings(Webhook.ID)
     case replay(EventReplay.ID)
+    /// Everything, to the bus. It is never over.
+    case kafka
 
     package var text: String {
         switch self {
+        case .kafka: kind
         case .webhook(let id), .warnings(let id): "\(kind)/\(id)"
         case .replay(let id): "\(kind)/\(id)"
         }
@@ -20,9 +23,11 @@ package enum SinkName: Sendable, Hashable {
         case .webhook: "webhook"
         case .warnings: "warnings"
         case .replay: "replay"
+        case .kafka: "kafka"
         }
     }
 
+    /// - Returns: nil for what is no sink that can be over.
     init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
         guard parts.count == 2, let id = ID<Never>(parts[1])?.raw else { return nil }
@@ -192,7 +197,7 @@ extension Store {
         ])
     }
 
-    /// The sinks that have a cursor.
+    /// The sinks that have a cursor and may be over.
     package func sinks() async throws(StoreError) -> [SinkName] {
         let rows = try await database.read(SQL("cursors.all", "SELECT sink FROM sink_cursors"))
         return try rows.map { (row) throws(StoreError) in try row.text(0) }.compactMap(SinkName.init)

@@ -4,6 +4,7 @@ import FleetService
 import FleetStore
 import Foundation
 import Hummingbird
+import KafkaBackend
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -20,6 +21,8 @@ struct Service {
 
     /// Runs until it is told to stop; then finishes what was accepted.
     func run() async throws {
+        // A setting that the library does not take is refused before anything is written.
+        let bus = try bus()
         var store = try await Store.open(settings)
         if settings.logLevel <= .debug { store = Store(database: LoggedDatabase(store.database, logger: logger)) }
         try await store.migrate(now: Environment.system.now())
@@ -35,20 +38,22 @@ struct Service {
         let sinks = WebhookSinks(
             store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: .system,
             policy: policy, metrics: metrics, logger: logger)
+        let duties: [any ServiceLifecycle.Service] = [audit, sinks] + busSinks(bus, beside: sinks, orchestrator, store, metrics)
         // Whoever reaches the service finds the administrator's key in force.
         let replica = Replica(
             name: UUID().uuidString, url: settings.replicaURL, store: store, orchestrator: orchestrator,
-            duties: [audit, sinks], logger: logger
+            duties: duties, logger: logger
         ) {
             if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
         }
         let issuer = try await issuer()
+        let dependencies: [any Dependency] = [bus].compactMap { $0 }
         let api = API(
             store: store, orchestrator: orchestrator, replica: replica, environment: .system,
             authenticator: .reading(
                 store, orchestrator.committed, tokens: issuer?.verifier, now: Environment.system.now),
             sealer: sealer, vault: vault, audit: audit, webhooks: policy, sinks: sinks,
-            dependencies: DependencyMonitor([], logger: logger), metrics: metrics,
+            dependencies: DependencyMonitor(dependencies, logger: logger), metrics: metrics,
             requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text)
         let services: [any ServiceLifecycle.Service] =
             [replica, api.dependencies] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
@@ -58,6 +63,7 @@ struct Service {
                 services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+        await bus?.close()
         await store.database.close()
         await keys.database.close()
         logger.info("stopped")
@@ -111,6 +117,26 @@ struct Service {
             onServerRunning: { channel in
                 logger.info("listening", metadata: ["address": "\(channel.localAddress?.description ?? "")"])
             }, logger: logger)
+    }
+
+    /// What else the log goes to.
+    private func busSinks(
+        _ bus: (any EventBus)?, beside sinks: WebhookSinks, _ orchestrator: FederationOrchestrator, _ store: Store,
+        _ metrics: MetricsRegistry
+    ) -> [any ServiceLifecycle.Service] {
+        guard let bus, let topics = settings.kafka?.topics else { return [] }
+        return [
+            BusSink(
+                bus, topics: topics, store: store, orchestrator: orchestrator, progress: sinks.progress,
+                metrics: metrics, logger: logger)
+        ]
+    }
+
+    private func bus() throws -> (any EventBus)? {
+        guard let kafka = settings.kafka else { return nil }
+        do { return try KafkaBus(kafka.settings, logger: logger) } catch {
+            throw SettingsError("KAFKA_BROKERS", "and what belongs to it cannot be used: \(error)")
+        }
     }
 
     private func issuer() async throws -> (source: JWKSSource, verifier: JWTVerifier)? {

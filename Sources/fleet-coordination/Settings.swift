@@ -20,6 +20,8 @@ struct Settings: Sendable {
     var requiresIfMatch = false
     /// Whether events may be pushed to networks that are not public.
     var allowsPrivateWebhooks = false
+    /// nil has no bus.
+    var kafka: Kafka?
     /// Wraps the data keys; nil is the one in the data directory, which the first start makes.
     var encryptionKey: KeyEncryptionKey?
 
@@ -42,7 +44,7 @@ struct Settings: Sendable {
         "SLOW_REQUEST_MS", "ADMIN_API_KEY",
         "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
         "ENCRYPTION_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE",
-    ]
+    ] + kafkaVariables
 
     /// - Throws: `SettingsError` with what to write instead.
     init(_ environment: [String: String]) throws(SettingsError) {
@@ -62,6 +64,7 @@ struct Settings: Sendable {
         issuer = try Self.issuer(values)
         allowsPrivateWebhooks = try Self.flag(values, "WEBHOOK_ALLOW_PRIVATE") ?? allowsPrivateWebhooks
         requiresIfMatch = try Self.flag(values, "REQUIRE_IF_MATCH") ?? requiresIfMatch
+        kafka = try Self.kafka(values)
         encryptionKey = try values["ENCRYPTION_KEY_FILE"].map { path throws(SettingsError) in
             try Self.encryptionKey(inFile: path, named: "ENCRYPTION_KEY_FILE")
         }
@@ -106,7 +109,7 @@ struct Settings: Sendable {
         return number
     }
 
-    private static func flag(_ values: [String: String], _ name: String) throws(SettingsError) -> Bool? {
+    static func flag(_ values: [String: String], _ name: String) throws(SettingsError) -> Bool? {
         switch values[name]?.lowercased() {
         case nil: return nil
         case "true", "1": return true

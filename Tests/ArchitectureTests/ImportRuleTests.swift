@@ -13,12 +13,26 @@ private struct Row {
 }
 
 /// The one-way import rule: fleet-coordination → FleetHTTP → FleetService → FleetStore → FleetDomain → FleetJSON.
-/// A backend hangs on FleetStore; of the product, only the executable knows it.
+/// A backend hangs on the module that declares its port; of the product, only the executable knows it.
 private enum ImportRule {
     /// From the executable down: an arrow may skip layers, never turn.
     static let layers = ["fleet-coordination", "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON"]
-    /// Each with the library that it alone drives.
-    static let backends = ["SQLiteBackend": "CSQLite", "PostgresBackend": "CPostgres"]
+    /// Each with the library that it alone drives, what it may import of ours, and who may import it.
+    static let backends = [
+        "SQLiteBackend": Backend(
+            library: "CSQLite", ours: ["FleetStore", "FleetDomain"],
+            importers: ["fleet-coordination", "FleetTestSupport"]),
+        "PostgresBackend": Backend(
+            library: "CPostgres", ours: ["FleetStore", "FleetDomain"],
+            importers: ["fleet-coordination", "FleetTestSupport"]),
+        "KafkaBackend": Backend(library: "CRdKafka", ours: ["FleetService"], importers: ["fleet-coordination"]),
+    ]
+
+    struct Backend {
+        let library: String
+        let ours: Set<String>
+        let importers: Set<String>
+    }
     private static let system: Set<String> = ["Darwin", "Glibc", "Musl"]
 
     /// A target that is not here may not exist; a module that is not in a target's row may not be imported there.
@@ -47,10 +61,13 @@ private enum ImportRule {
         "CPostgres": Row([]),
         "PostgresBackend": Row(
             ["FleetStore", "FleetDomain", "CPostgres"], system.union(["NIOPosix", "Synchronization"])),
+        "CRdKafka": Row([]),
+        // The same pool; librdkafka does the networking.
+        "KafkaBackend": Row(["FleetService", "CRdKafka"], ["Logging", "NIOPosix", "Synchronization"]),
         "fleet-coordination": Row(
             [
                 "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
-                "PostgresBackend",
+                "PostgresBackend", "KafkaBackend",
             ],
             ["ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals"]),
         // The tests' kit runs the whole service in process; no target of the product may import it.
@@ -159,14 +176,14 @@ struct ImportTableTests {
         #expect(domain.ours.union(domain.others) == ["FleetJSON", "DequeModule", "HeapModule"])
     }
 
-    @Test("A backend is known to the executable and the tests' kit, and drives its library alone")
+    @Test("A backend is known to the executable, to the tests' kit where that needs it, and drives its library alone")
     func backendsAreHidden() throws {
-        for (backend, library) in ImportRule.backends {
-            let importers = ImportRule.table.filter { $0.value.ours.contains(backend) }.keys
-            let drivers = ImportRule.table.filter { $0.value.ours.contains(library) }.keys
-            #expect(Set(importers) == ["fleet-coordination", "FleetTestSupport"])
-            #expect(Set(drivers) == [backend])
-            #expect(try #require(ImportRule.table[backend]).ours == ["FleetStore", "FleetDomain", library])
+        for (name, backend) in ImportRule.backends {
+            let importers = ImportRule.table.filter { $0.value.ours.contains(name) }.keys
+            let drivers = ImportRule.table.filter { $0.value.ours.contains(backend.library) }.keys
+            #expect(Set(importers) == backend.importers)
+            #expect(Set(drivers) == [name])
+            #expect(try #require(ImportRule.table[name]).ours == backend.ours.union([backend.library]))
         }
     }
 
@@ -179,6 +196,7 @@ struct ImportTableTests {
             ("FleetService", "@_exported import CSQLite", "CSQLite"),
             ("FleetJSON", "private import FleetDomain;", "FleetDomain"),
             ("SQLiteBackend", "import FleetJSON\r\n", "FleetJSON"),
+            ("FleetService", "package import KafkaBackend", "KafkaBackend"),
         ])
     func violationIsReported(target: String, line: String, module: String) {
         let source = "// import Nothing\n\n\(line)\n\nstruct Planted {}\n"

@@ -81,7 +81,7 @@ extension View {
         writer.beginObject()
         writer.field("specversion", "1.0")
         writer.field("id", event.id.description)
-        writer.field("source", "/api/v1/fleet-coordination")
+        writer.field("source", Event.source)
         writer.field("type", EventType.prefix + event.type.rawValue)
         writer.field("subject", event.entity.subject)
         writer.field("time", event.at.description)

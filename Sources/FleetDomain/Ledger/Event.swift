@@ -23,6 +23,8 @@ package struct Event: Sendable, Equatable {
     package let audience: Audience
 
     package static let clock = "clock"
+    /// The source of every CloudEvent of ours.
+    package static let source = "/api/v1/fleet-coordination"
 
     /// Bytes of what it carries that may be large.
     package var weight: Int { entity.asMessage?.content.box.utf8.count ?? 0 }

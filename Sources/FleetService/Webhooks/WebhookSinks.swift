@@ -14,7 +14,7 @@ package final class WebhookSinks: Service {
     private static let pause = Duration.seconds(1)
 
     private let parts: WebhookSink.Parts
-    private let progress = SinkProgress()
+    package let progress = SinkProgress()
 
     package init(
         store: Store, orchestrator: FederationOrchestrator, vault: Vault, sealer: Sealer, environment: Environment,
@@ -136,7 +136,7 @@ package final class WebhookSinks: Service {
 }
 
 /// How far each sink has come, for who measures it.
-final class SinkProgress: Sendable {
+package final class SinkProgress: Sendable {
     private static let lag = MetricsRegistry.Name(
         "fleet_sink_lag_events", help: "Positions that the sink furthest behind has not read yet.")
     private static let depth = MetricsRegistry.Name(
@@ -149,17 +149,21 @@ final class SinkProgress: Sendable {
 
     private let places = Mutex<[SinkName: Place]>([:])
 
+    package init() {}
+
     func note(_ sink: SinkName, position: Int64, depth: Int) {
         places.withLock { $0[sink] = Place(position: position, depth: depth) }
     }
 
     func forget(_ sink: SinkName) { places.withLock { $0[sink] = nil } }
 
-    func gauges(end: Int64) -> [MetricsRegistry.Gauge] {
+    package func gauges(end: Int64) -> [MetricsRegistry.Gauge] {
         let places = places.withLock { $0 }
         var lags: [MetricsRegistry.Gauge] = []
         var depths: [MetricsRegistry.Gauge] = []
-        for kind in ["webhook", "warnings", "replay"] {
+        // Those of webhooks always; of the others those that run.
+        let kinds = ["webhook", "warnings", "replay"]
+        for kind in kinds + Set(places.keys.map(\.kind)).subtracting(kinds).sorted() {
             let some = places.filter { $0.key.kind == kind }.values
             // A replay is not to reach the end.
             let lag = kind == "replay" ? 0 : some.map { max(0, end - $0.position) }.max() ?? 0

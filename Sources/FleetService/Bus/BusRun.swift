@@ -1,0 +1,118 @@
+import FleetDomain
+import FleetStore
+
+/// One run of a `BusSink`: reads the log on, and hands it to the bus.
+struct BusRun {
+    private static let records = MetricsRegistry.Name(
+        "fleet_bus_records_total", help: "Records handed to the bus, by what came of them.")
+
+    private let parts: BusSink.Parts
+    private let place: BusSink.Place
+    /// Topics that are known to be there.
+    private var prepared: Set<String> = []
+    private var hasBegun = false
+    /// Whether the bus took what it was handed last.
+    private var isTrusted = false
+
+    private var committed: CommittedLog { parts.orchestrator.committed }
+
+    init(_ parts: BusSink.Parts, _ place: BusSink.Place) {
+        self.parts = parts
+        self.place = place
+    }
+
+    /// Returns when there may be something to do.
+    func sleep(_ follower: EventTail.Follower) async {
+        await follower.sleep { committed.position > place.reached }
+    }
+
+    /// Hands one batch over.
+    ///
+    /// - Returns: whether there was something.
+    /// - Throws: what stands in the way; what was stored before it counts.
+    mutating func turn() async throws -> Bool {
+        // Else what is not handed over would be read again and again.
+        guard parts.bus.breaker.state != .open else { throw CircuitBreaker.Open() }
+        try await begin()
+        let events = try await read(after: place.reached, upTo: committed.position)
+        parts.progress.note(.kafka, position: place.reached, depth: events.count)
+        guard !events.isEmpty else { return false }
+        let (end, failure) = await handOver(events)
+        if let end { place.reach(end) }
+        parts.progress.note(.kafka, position: place.reached, depth: 0)
+        if let failure { throw failure }
+        return true
+    }
+
+    /// Has the topics be there before there is anything to go to them.
+    private mutating func begin() async throws {
+        guard !hasBegun else { return }
+        let federations = try await parts.orchestrator.inspect { ledger in
+            ledger.federations.values.filter { $0.status != .dissolved }.map(\.id).sorted()
+        }
+        let wanted = [parts.topics.events] + federations.map(parts.topics.messages)
+        let bus = parts.bus
+        try await bus.breaker.run {
+            try await bus.reach()
+            try await bus.prepare(wanted)
+        }
+        prepared.formUnion(wanted)
+        hasBegun = true
+    }
+
+    /// Events after `position`, as many as are handed over in one go.
+    private func read(after position: Int64, upTo end: Int64) async throws -> [Event] {
+        var (events, weight): ([Event], Int) = ([], 0)
+        var last = position
+        while last < end, events.count < parts.limits.batch, weight < parts.limits.weight {
+            let limit = min(parts.limits.batch - events.count, parts.limits.slice, Int(clamping: end - last))
+            let slice: [Event] =
+                if let held = committed.tail.events(after: last, limit: limit) { held } else {
+                    try await parts.store.events(after: last, limit: limit)
+                }
+            guard let new = slice.last?.position else { break }
+            events += slice
+            weight += slice.reduce(0) { $0 + $1.weight }
+            last = new
+        }
+        return events
+    }
+
+    /// - Returns: the position up to which everything is stored, if anything of it is, and why not all is.
+    private mutating func handOver(_ events: [Event]) async -> (end: Int64?, failure: (any Error)?) {
+        var records: [BusRecord] = []
+        // Of each event, how many records there are up to it.
+        var counts: [Int] = []
+        for event in events {
+            records += parts.topics.records(of: event)
+            counts.append(records.count)
+        }
+        let missing = Set([parts.topics.events] + events.flatMap(parts.topics.needed)).subtracting(prepared).sorted()
+        let (bus, isTrusted) = (parts.bus, isTrusted)
+        let (offered, topics) = (records, missing)
+        var taken = 0
+        var failure: (any Error)?
+        do {
+            try await bus.breaker.run {
+                if !isTrusted { try await bus.reach() }
+                if !topics.isEmpty { try await bus.prepare(topics) }
+                let receipt = await bus.publish(offered)
+                taken = receipt.taken
+                if let failure = receipt.failure { throw failure }
+            }
+            prepared.formUnion(topics)
+            self.isTrusted = true
+        } catch {
+            failure = error
+            self.isTrusted = false
+            // Somebody may have deleted one.
+            prepared = []
+        }
+        parts.metrics.count(Self.records, ["outcome": "taken"], by: Double(taken))
+        if taken < records.count, !(failure is CircuitBreaker.Open) {
+            parts.metrics.count(Self.records, ["outcome": "refused"], by: Double(records.count - taken))
+        }
+        let whole = counts.prefix { $0 <= taken }.count
+        return (whole == 0 ? nil : events[whole - 1].position, failure)
+    }
+}
