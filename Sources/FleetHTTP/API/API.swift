@@ -6,6 +6,8 @@ package import Logging
 /// Everything that a handler may use. A class, so that a request passes one reference on and not a dozen.
 package final class API: Sendable {
     package let store: Store
+    /// Reads single objects, of the store or of copies that hold.
+    package let objects: ObjectReader
     package let orchestrator: FederationOrchestrator
     package let environment: Environment
     package let authenticator: Authenticator
@@ -26,9 +28,10 @@ package final class API: Sendable {
         store: Store, orchestrator: FederationOrchestrator, environment: Environment, authenticator: Authenticator,
         sealer: Sealer, vault: Vault, audit: AuditTree, webhooks: WebhookPolicy,
         dependencies: DependencyMonitor, metrics: MetricsRegistry, requiresIfMatch: Bool,
-        callerHash: @escaping @Sendable (Principal) -> String, logger: Logger
+        callerHash: @escaping @Sendable (Principal) -> String, objects: ObjectReader? = nil, logger: Logger
     ) {
         self.store = store
+        self.objects = objects ?? ObjectReader(store)
         self.orchestrator = orchestrator
         self.environment = environment
         self.authenticator = authenticator

@@ -239,8 +239,7 @@ struct Writer {
         let batch = ledger.unconfirmed
         guard !batch.events.isEmpty else { return }
         let start = ContinuousClock.now
-        try await store.commit(batch, idempotency: records)
-        committed.advance(over: batch)
+        try await committed.commit(batch, records, to: store)
         observer.onCommit(commands, batch.events, ContinuousClock.now - start)
         ledger.confirm()
         for record in records { recent.insert(record) }
