@@ -13,12 +13,12 @@ private struct Row {
 }
 
 /// The one-way import rule: fleet-coordination → FleetHTTP → FleetService → FleetStore → FleetDomain → FleetJSON.
-/// A backend hangs on FleetStore; of the product, only the executable knows it.
+/// A backend hangs on the module that declares its port; of the product, only the executable knows it.
 private enum ImportRule {
     /// From the executable down: an arrow may skip layers, never turn.
     static let layers = ["fleet-coordination", "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON"]
     /// Each with the library that it alone drives.
-    static let backends = ["SQLiteBackend": "CSQLite"]
+    static let backends = ["SQLiteBackend": "CSQLite", "RedisBackend": "CHiredis"]
     private static let system: Set<String> = ["Darwin", "Glibc", "Musl"]
 
     /// A target that is not here may not exist; a module that is not in a target's row may not be imported there.
@@ -43,8 +43,15 @@ private enum ImportRule {
         // NIO's thread pool carries the blocking calls; no networking.
         "SQLiteBackend": Row(
             ["FleetStore", "FleetDomain", "CSQLite"], system.union(["NIOCore", "NIOPosix", "Synchronization"])),
+        "CHiredis": Row([]),
+        // NIO carries the connection, hiredis only formats and parses.
+        "RedisBackend": Row(
+            ["FleetService", "FleetDomain", "CHiredis"],
+            [
+                "Crypto", "DequeModule", "NIOCore", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization",
+            ]),
         "fleet-coordination": Row(
-            ["FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend"],
+            ["FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", "RedisBackend"],
             ["ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals"]),
         // The tests' kit runs the whole service in process; no target of the product may import it.
         "FleetTestSupport": Row(
@@ -149,14 +156,16 @@ struct ImportTableTests {
         #expect(domain.ours.union(domain.others) == ["FleetJSON", "DequeModule", "HeapModule"])
     }
 
-    @Test("A backend is known to the executable and the tests' kit, and drives its library alone")
+    @Test("A backend is known to the executable and the tests' kit, knows one port, and drives its library alone")
     func backendsAreHidden() throws {
         for (backend, library) in ImportRule.backends {
             let importers = ImportRule.table.filter { $0.value.ours.contains(backend) }.keys
             let drivers = ImportRule.table.filter { $0.value.ours.contains(library) }.keys
-            #expect(Set(importers) == ["fleet-coordination", "FleetTestSupport"])
+            #expect(importers.contains("fleet-coordination"))
+            #expect(Set(importers).isSubset(of: ["fleet-coordination", "FleetTestSupport"]))
             #expect(Set(drivers) == [backend])
-            #expect(try #require(ImportRule.table[backend]).ours == ["FleetStore", "FleetDomain", library])
+            let known = try #require(ImportRule.table[backend]).ours.subtracting(["FleetDomain", library])
+            #expect(known == ["FleetStore"] || known == ["FleetService"])
         }
     }
 
