@@ -26,23 +26,27 @@ struct Service {
         let keys = try await KeyStore.open(settings)
         let vault = try await Vault.open(keys, key: try await encryptionKey(of: keys), of: store, logger: logger)
         let metrics = MetricsRegistry()
+        let sealingKey = try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)
+        let memory = SharedMemory(settings.redis, sealingKey: sealingKey)
         let orchestrator = FederationOrchestrator(
-            store: store, environment: .system, observer: .recording(in: metrics), logger: logger)
+            store: store, environment: .system, observer: .recording(in: metrics, announcingIn: memory.cache),
+            logger: logger)
         let audit = AuditTree(
             store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
-        let issuer = try await issuer()
+        let issuer = try await issuer(memory.verdicts)
         let api = API(
             store: store, orchestrator: orchestrator, environment: .system,
             authenticator: .reading(
-                store, orchestrator.committed, tokens: issuer?.verifier, now: Environment.system.now),
-            sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
-            vault: vault, audit: audit,
+                store, orchestrator.committed, cache: memory.cache, tokens: issuer?.verifier,
+                now: Environment.system.now),
+            sealer: Sealer(key: sealingKey), vault: vault, audit: audit,
             webhooks: WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks),
-            dependencies: DependencyMonitor([], logger: logger), metrics: metrics,
-            requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text, logger: logger)
+            dependencies: DependencyMonitor(memory.dependencies, logger: logger), metrics: metrics,
+            requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text,
+            objects: memory.objects(store, orchestrator.committed, metrics), logger: logger)
         let services: [any ServiceLifecycle.Service] =
-            [orchestrator, audit, api.dependencies, api.sinks] + (issuer.map { [$0.source] } ?? [])
-            + servers(api, metrics)
+            memory.services + [orchestrator, audit, api.dependencies, api.sinks]
+            + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
         // Also when one of them fails, the others finish what they accepted.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -105,7 +109,7 @@ struct Service {
             }, logger: logger)
     }
 
-    private func issuer() async throws -> (source: JWKSSource, verifier: JWTVerifier)? {
+    private func issuer(_ verdicts: TokenVerdicts?) async throws -> (source: JWKSSource, verifier: JWTVerifier)? {
         guard let issuer = settings.issuer else { return nil }
         let location: JWKSLocation =
             switch issuer.keys {
@@ -115,7 +119,8 @@ struct Service {
         do {
             let source = try await JWKSSource(location, logger: logger)
             let verifier = JWTVerifier(
-                issuer: issuer.issuer, audience: issuer.audience, keys: source, logger: logger)
+                issuer: issuer.issuer, audience: issuer.audience, keys: source, logger: logger,
+                verdicts: verdicts)
             return (source, verifier)
         } catch {
             throw SettingsError("JWT_JWKS_FILE or JWT_JWKS_URL", "cannot be used: \(error)")
