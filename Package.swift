@@ -80,11 +80,20 @@ let package = Package(
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .target(
             name: "KafkaBackend", dependencies: ["FleetService", "CRdKafka", logging, posix], swiftSettings: strict),
+        // Not by pkg-config, whose flags for it SwiftPM warns of.
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .target(
+            name: "RedisBackend",
+            dependencies: [
+                "FleetService", "FleetDomain", "CHiredis", crypto, lifecycle, nio, posix, nioSSL,
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "fleet-coordination",
             dependencies: [
                 "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
-                "PostgresBackend", "KafkaBackend",
+                "PostgresBackend", "KafkaBackend", "RedisBackend",
                 hummingbird, crypto, logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -114,6 +123,12 @@ let package = Package(
         .executableTarget(
             name: "StartBench", dependencies: ["FleetStore", "FleetDomain", "SQLiteBackend"],
             path: "Tests/StartBench", swiftSettings: strict, linkerSettings: lld),
+        .executableTarget(
+            name: "RedisBench",
+            dependencies: [
+                "RedisBackend", "FleetService", "FleetStore", "FleetDomain", "SQLiteBackend", logging, lifecycle,
+            ],
+            path: "Tests/RedisBench", swiftSettings: strict, linkerSettings: lld),
         .target(name: "CPowerLossVFS", dependencies: ["CSQLite"]),
         .testTarget(name: "FleetJSONTests", dependencies: ["FleetJSON"], swiftSettings: strict),
         .testTarget(
@@ -151,6 +166,13 @@ let package = Package(
             dependencies: [
                 "KafkaBackend", "CRdKafka", "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON",
                 "FleetTestSupport", logging, lifecycle,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RedisBackendTests",
+            dependencies: [
+                "RedisBackend", "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
+                "FleetTestSupport", crypto, logging, lifecycle, nio, posix, httpTypes,
             ],
             swiftSettings: strict),
         .testTarget(

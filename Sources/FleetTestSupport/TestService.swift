@@ -25,12 +25,13 @@ package struct TestService: Sendable {
     ///
     /// - Parameters:
     ///   - database: nil is a fresh SQLite in memory.
+    ///   - cache: read single objects through it, as where the database is remote; nil reads them from the database.
     ///   - keys: the data keys, closed by whoever passes them; nil is a fresh store in memory.
     package static func run<Result: Sendable>(
         clock: VirtualClock = VirtualClock(), database: (any SQLDatabase)? = nil, requiresIfMatch: Bool = false,
         limits: EdgeLimits = EdgeLimits(), tokens: JWTVerifier? = nil, keys: KeyStore? = nil,
         encryptionKey: KeyEncryptionKey = .make(), webhooks: WebhookPolicy = WebhookPolicy(allowsPrivate: true),
-        dependencies: [any Dependency] = [],
+        dependencies: [any Dependency] = [], cache: (any SharedCache)? = nil,
         _ body: @Sendable (TestService) async throws -> Result
     ) async throws -> Result {
         let database = if let database { database } else { try await TestDatabase.open() }
@@ -44,11 +45,17 @@ package struct TestService: Sendable {
         orchestratorLimits.pulse = .milliseconds(50)
         let orchestrator = FederationOrchestrator(
             store: store, environment: clock.environment, limits: orchestratorLimits,
-            observer: .recording(in: metrics), logger: logger)
+            observer: .recording(in: metrics, announcingIn: cache), logger: logger)
+        let sealingKey = try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)
+        let objects = cache.map {
+            ObjectReader(
+                store, orchestrator.committed, cache: $0, seal: CacheSeal(secret: sealingKey), isDatabaseRemote: true,
+                metrics: metrics)
+        }
         let vault = try await Vault.open(keys, key: encryptionKey, of: store, logger: logger)
         let audit = AuditTree(
             store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
-        let sealer = Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey))
+        let sealer = Sealer(key: sealingKey)
         let sinks = WebhookSinks(
             store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: clock.environment,
             policy: webhooks, metrics: metrics, logger: logger)
@@ -56,11 +63,12 @@ package struct TestService: Sendable {
             name: "test", url: "", store: store, orchestrator: orchestrator, duties: [sinks], logger: logger)
         let api = API(
             store: store, orchestrator: orchestrator, replica: replica, environment: clock.environment,
-            authenticator: .reading(store, orchestrator.committed, tokens: tokens, now: { clock.now }),
+            authenticator: .reading(
+                store, orchestrator.committed, cache: cache ?? InProcessCache(), tokens: tokens, now: { clock.now }),
             sealer: sealer, vault: vault, audit: audit, webhooks: webhooks, sinks: sinks,
             dependencies: DependencyMonitor(dependencies, logger: logger), metrics: metrics,
             requiresIfMatch: requiresIfMatch,
-            callerHash: { $0.subject })
+            callerHash: { $0.subject }, objects: objects)
         let settings = EdgeSettings(
             limits: limits, requestIDs: RequestIDSource(seed: 1),
             log: AccessLog(logger: logger, onFinish: metrics.recordRequest), now: { clock.now })

@@ -29,11 +29,14 @@ struct Service {
         let keys = try await KeyStore.open(settings)
         let vault = try await Vault.open(keys, key: try await encryptionKey(of: keys), of: store, logger: logger)
         let metrics = MetricsRegistry()
+        let sealingKey = try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)
+        let memory = SharedMemory(settings.redis, sealingKey: sealingKey)
         let orchestrator = FederationOrchestrator(
-            store: store, environment: .system, observer: .recording(in: metrics), logger: logger)
+            store: store, environment: .system, observer: .recording(in: metrics, announcingIn: memory.cache),
+            logger: logger)
         let audit = AuditTree(
             store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
-        let sealer = Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey))
+        let sealer = Sealer(key: sealingKey)
         let policy = WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks)
         let sinks = WebhookSinks(
             store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: .system,
@@ -46,17 +49,19 @@ struct Service {
         ) {
             if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
         }
-        let issuer = try await issuer()
-        let dependencies: [any Dependency] = [bus].compactMap { $0 }
+        let issuer = try await issuer(memory.verdicts)
+        let dependencies: [any Dependency] = memory.dependencies + [bus].compactMap { $0 }
         let api = API(
             store: store, orchestrator: orchestrator, replica: replica, environment: .system,
             authenticator: .reading(
-                store, orchestrator.committed, tokens: issuer?.verifier, now: Environment.system.now),
+                store, orchestrator.committed, cache: memory.cache, tokens: issuer?.verifier,
+                now: Environment.system.now),
             sealer: sealer, vault: vault, audit: audit, webhooks: policy, sinks: sinks,
             dependencies: DependencyMonitor(dependencies, logger: logger), metrics: metrics,
-            requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text)
+            requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text,
+            objects: memory.objects(store, orchestrator.committed, metrics))
         let services: [any ServiceLifecycle.Service] =
-            [replica, api.dependencies] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
+            memory.services + [replica, api.dependencies] + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
         // Also when one of them fails, the others finish what they accepted.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -139,7 +144,7 @@ struct Service {
         }
     }
 
-    private func issuer() async throws -> (source: JWKSSource, verifier: JWTVerifier)? {
+    private func issuer(_ verdicts: TokenVerdicts?) async throws -> (source: JWKSSource, verifier: JWTVerifier)? {
         guard let issuer = settings.issuer else { return nil }
         let location: JWKSLocation =
             switch issuer.keys {
@@ -149,7 +154,8 @@ struct Service {
         do {
             let source = try await JWKSSource(location, logger: logger)
             let verifier = JWTVerifier(
-                issuer: issuer.issuer, audience: issuer.audience, keys: source, logger: logger)
+                issuer: issuer.issuer, audience: issuer.audience, keys: source, logger: logger,
+                verdicts: verdicts)
             return (source, verifier)
         } catch {
             throw SettingsError("JWT_JWKS_FILE or JWT_JWKS_URL", "cannot be used: \(error)")

@@ -2,6 +2,7 @@ import FleetHTTP
 import FleetService
 import Foundation
 import Logging
+import RedisBackend
 
 /// What the service is told at its start, by the environment and by flags; a flag wins.
 struct Settings: Sendable {
@@ -24,6 +25,8 @@ struct Settings: Sendable {
     var kafka: Kafka?
     /// Wraps the data keys; nil is the one in the data directory, which the first start makes.
     var encryptionKey: KeyEncryptionKey?
+    /// Where replicas share a memory; nil is that of this process.
+    var redis: RedisOptions?
 
     /// Whose tokens are accepted.
     struct Issuer: Sendable {
@@ -44,7 +47,7 @@ struct Settings: Sendable {
         "SLOW_REQUEST_MS", "ADMIN_API_KEY",
         "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
         "ENCRYPTION_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE",
-    ] + kafkaVariables
+    ] + kafkaVariables + redisVariables
 
     /// - Throws: `SettingsError` with what to write instead.
     init(_ environment: [String: String]) throws(SettingsError) {
@@ -65,6 +68,7 @@ struct Settings: Sendable {
         allowsPrivateWebhooks = try Self.flag(values, "WEBHOOK_ALLOW_PRIVATE") ?? allowsPrivateWebhooks
         requiresIfMatch = try Self.flag(values, "REQUIRE_IF_MATCH") ?? requiresIfMatch
         kafka = try Self.kafka(values)
+        redis = try Self.redis(values)
         encryptionKey = try values["ENCRYPTION_KEY_FILE"].map { path throws(SettingsError) in
             try Self.encryptionKey(inFile: path, named: "ENCRYPTION_KEY_FILE")
         }

@@ -26,6 +26,8 @@ private enum ImportRule {
             library: "CPostgres", ours: ["FleetStore", "FleetDomain"],
             importers: ["fleet-coordination", "FleetTestSupport"]),
         "KafkaBackend": Backend(library: "CRdKafka", ours: ["FleetService"], importers: ["fleet-coordination"]),
+        "RedisBackend": Backend(
+            library: "CHiredis", ours: ["FleetService", "FleetDomain"], importers: ["fleet-coordination"]),
     ]
 
     struct Backend {
@@ -64,10 +66,17 @@ private enum ImportRule {
         "CRdKafka": Row([]),
         // The same pool; librdkafka does the networking.
         "KafkaBackend": Row(["FleetService", "CRdKafka"], ["Logging", "NIOPosix", "Synchronization"]),
+        "CHiredis": Row([]),
+        // NIO carries the connection, hiredis only formats and parses.
+        "RedisBackend": Row(
+            ["FleetService", "FleetDomain", "CHiredis"],
+            [
+                "Crypto", "DequeModule", "NIOCore", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization",
+            ]),
         "fleet-coordination": Row(
             [
                 "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
-                "PostgresBackend", "KafkaBackend",
+                "PostgresBackend", "KafkaBackend", "RedisBackend",
             ],
             ["ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals"]),
         // The tests' kit runs the whole service in process; no target of the product may import it.

@@ -38,6 +38,8 @@ struct RunningWriter: Sendable {
         let commits = CommitRecord()
         let orchestrator = FederationOrchestrator(
             store: store, environment: clock.environment, limits: limits, observer: commits.observer, logger: logger)
+        // So that what it notes of changes goes through all that the tests do to a writer.
+        orchestrator.committed.changes.arm()
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: [orchestrator], logger: logger))
         let writer = RunningWriter(

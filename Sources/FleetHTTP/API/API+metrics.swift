@@ -11,13 +11,15 @@ extension API {
 }
 
 extension Authenticator {
-    /// Finds API keys in the store; `committed` tells when they change.
+    /// Finds API keys in the store; `committed` tells when they change, and `cache` when another process has revoked one.
     package static func reading(
-        _ store: Store, _ committed: CommittedLog, tokens: JWTVerifier?, now: @escaping @Sendable () -> Timestamp
+        _ store: Store, _ committed: CommittedLog, cache: any SharedCache = InProcessCache(), tokens: JWTVerifier?,
+        now: @escaping @Sendable () -> Timestamp
     ) -> Authenticator {
         Authenticator(
             keys: { digest in try await store.key(digest: digest.bytes).map(APIKeyRecord.init) },
-            keyGeneration: { committed.keyGeneration }, jwt: tokens, now: now)
+            // Both only grow, and so does their sum.
+            keyGeneration: { committed.keyGeneration &+ cache.revocations }, jwt: tokens, now: now)
     }
 }
 
@@ -61,7 +63,13 @@ extension MetricsRegistry {
 }
 
 extension WriterObserver {
-    package static func recording(in metrics: MetricsRegistry) -> WriterObserver {
-        WriterObserver(onOutcome: metrics.recordOutcome, onCommit: metrics.recordCommit)
+    /// - Parameter cache: announces revoked keys to other processes, before anybody is told that they are.
+    package static func recording(
+        in metrics: MetricsRegistry, announcingIn cache: (any SharedCache)? = nil
+    ) -> WriterObserver {
+        WriterObserver(onOutcome: metrics.recordOutcome) { commands, events, duration in
+            if events.contains(where: { $0.type == .keyRevoked }) { cache?.announceRevocation() }
+            metrics.recordCommit(commands, events, duration)
+        }
     }
 }

@@ -5,6 +5,8 @@ package import FleetStore
 /// Everything that a handler may use. A class, so that a request passes one reference on and not a dozen.
 package final class API: Sendable {
     package let store: Store
+    /// Reads single objects, of the store or of copies that hold.
+    package let objects: ObjectReader
     package let orchestrator: FederationOrchestrator
     package let replica: Replica
     package let environment: Environment
@@ -28,9 +30,10 @@ package final class API: Sendable {
         authenticator: Authenticator, sealer: Sealer, vault: Vault, audit: AuditTree, webhooks: WebhookPolicy,
         sinks: WebhookSinks,
         dependencies: DependencyMonitor, metrics: MetricsRegistry, requiresIfMatch: Bool,
-        callerHash: @escaping @Sendable (Principal) -> String
+        callerHash: @escaping @Sendable (Principal) -> String, objects: ObjectReader? = nil
     ) {
         self.store = store
+        self.objects = objects ?? ObjectReader(store)
         self.orchestrator = orchestrator
         self.replica = replica
         self.environment = environment

@@ -1,4 +1,6 @@
+import Crypto
 package import FleetDomain
+import FleetService
 package import Logging
 import ServiceLifecycle
 import Synchronization
@@ -12,6 +14,14 @@ package final class JWKSSource: Service {
     package struct Snapshot: Sendable {
         package let generation: UInt64
         package let set: JWKSet
+        /// Names these keys alike in every process that has them.
+        package let digest: String
+
+        init(generation: UInt64, set: JWKSet, content: [UInt8]) {
+            self.generation = generation
+            self.set = set
+            digest = Base64URL.encode(Array(SHA256.hash(data: content)))
+        }
     }
 
     private struct State {
@@ -34,7 +44,7 @@ package final class JWKSSource: Service {
     /// Reads the keys for the first time; a source that is missing or unusable is an error of the configuration.
     package init(_ location: JWKSLocation, logger: Logger) async throws(JWKSError) {
         let content = try await location.read()
-        let snapshot = Snapshot(generation: 0, set: try await JWKSet(parsing: content))
+        let snapshot = Snapshot(generation: 0, set: try await JWKSet(parsing: content), content: content)
         self.location = location
         self.logger = logger
         self.state = Mutex(State(snapshot: snapshot, content: content))
@@ -101,7 +111,8 @@ package final class JWKSSource: Service {
         case .same:
             break
         case .new(let set, let content):
-            state.snapshot = Snapshot(generation: state.snapshot.generation + 1, set: set)
+            state.snapshot = Snapshot(
+                generation: state.snapshot.generation + 1, set: set, content: content)
             state.content = content
             state.failure = nil
         case .unusable(let error, let content):

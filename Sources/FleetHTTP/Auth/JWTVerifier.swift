@@ -1,4 +1,5 @@
 package import FleetDomain
+package import FleetService
 package import Logging
 
 /// Decides whether a JWT of the configured issuer is genuine and meant for us, and whom it names.
@@ -8,18 +9,22 @@ package struct JWTVerifier: Sendable {
     private let keys: JWKSSource
     private let logger: Logger
     private let cache: TokenCache
+    /// What other processes have verified; nil keeps to our own.
+    private let verdicts: TokenVerdicts?
 
     /// - Parameters:
     ///   - issuer: What `iss` has to be, byte for byte (`JWT_ISSUER`).
     ///   - audience: What `aud` has to name (`JWT_AUDIENCE`).
     package init(
-        issuer: String, audience: String, keys: JWKSSource, logger: Logger, cache: TokenCache = TokenCache()
+        issuer: String, audience: String, keys: JWKSSource, logger: Logger, cache: TokenCache = TokenCache(),
+        verdicts: TokenVerdicts? = nil
     ) {
         self.issuer = issuer
         self.audience = audience
         self.keys = keys
         self.logger = logger
         self.cache = cache
+        self.verdicts = verdicts
     }
 
     /// - Throws: `invalid_credentials`, always the same; the reason goes to the debug log, the token nowhere.
@@ -39,11 +44,19 @@ package struct JWTVerifier: Sendable {
             let key = snapshot.set.keys[gate.keyID]
         else { throw .keyUnknown }
         guard key.algorithm == gate.algorithm else { throw .algorithmMismatch }
+        let terms = "\(snapshot.digest)/\(issuer)/\(audience)"
+        if let verdict = await verdicts?.verdict(on: token, under: terms), now < verdict.end {
+            cache.insert(
+                verdict.principal, for: fingerprint, at: now, until: verdict.end, generation: snapshot.generation)
+            return verdict.principal
+        }
         guard key.verifies(gate.signature, of: gate.signedText) else { throw .signature }
         let claims = try JWTClaims(gate.claims, issuer: issuer, audience: audience, at: now)
 
         cache.insert(
             claims.principal, for: fingerprint, at: now, until: claims.end, generation: snapshot.generation)
+        verdicts?.keep(
+            TokenVerdicts.Verdict(principal: claims.principal, end: claims.end), on: token, under: terms, at: now)
         return claims.principal
     }
 }

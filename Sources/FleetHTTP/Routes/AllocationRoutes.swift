@@ -112,18 +112,18 @@ enum AllocationRoutes {
     /// The allocation, if the caller may see it: for the fleet that asked, or as a coordinator where its use is open.
     private static func allocation(_ call: Call) async throws -> (Allocation, [Lease]) {
         let id: Allocation.ID = try call.id("allocation_id")
-        let store = call.api.store
-        let found = try await stored { () throws(StoreError) in try await store.allocation(id) }
+        let objects = call.api.objects
+        let found = try await stored { () throws(StoreError) in try await objects.allocation(id) }
         guard let (allocation, leases) = found else { throw FleetError.notFound(.allocationNotFound) }
         if call.view.sees(allocation) {
             try await call.notePrivilege(towards: [allocation.target], action: .sharingRead)
             return (allocation, leases)
         }
         let openUse = try await stored { () throws(StoreError) in
-            guard let standing = try await store.standing(of: call.principal, in: allocation.federation),
+            guard let standing = try await objects.standing(of: call.principal, in: allocation.federation),
                 call.principal.holds(.sharingRead, coordinating: standing)
             else { return false }
-            let member = try await store.member(
+            let member = try await objects.member(
                 Member.Key(federation: allocation.federation, fleet: allocation.target))
             return View.useIsOpen(member, member)
         }

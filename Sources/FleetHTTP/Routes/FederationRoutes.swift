@@ -1,5 +1,6 @@
 import FleetDomain
 import FleetJSON
+import FleetService
 import FleetStore
 import Hummingbird
 
@@ -142,7 +143,9 @@ extension JSONObject {
 extension Call {
     /// What ties the caller to a federation that it may see.
     func standing(in id: Federation.ID) async throws(FleetError) -> Standing {
-        let standing = try await stored { () throws(StoreError) in try await api.store.standing(of: principal, in: id) }
+        let standing = try await stored { () throws(StoreError) in
+            try await api.objects.standing(of: principal, in: id)
+        }
         guard let standing, view.sees(standing) else { throw FleetError.notFound(.federationNotFound) }
         return standing
     }

@@ -206,7 +206,7 @@ extension Call {
     /// The fleet of the path with what the caller may learn of it: at least that it exists.
     func fleet() async throws -> (Fleet, Disclosure) {
         let id: Fleet.ID = try name("fleet_id")
-        let fleet = try await stored { () throws(StoreError) in try await api.store.fleet(id) }
+        let fleet = try await stored { () throws(StoreError) in try await api.objects.fleet(id) }
         // Absent and hidden take the same path: the same queries, then the same error.
         let disclosure = try await stored { () throws(StoreError) in
             try await api.store.disclosure(of: id, to: principal)

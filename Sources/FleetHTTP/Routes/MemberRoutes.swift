@@ -1,5 +1,6 @@
 import FleetDomain
 import FleetJSON
+import FleetService
 import FleetStore
 import Hummingbird
 
@@ -136,7 +137,7 @@ enum MemberRoutes {
     private static func member(_ call: Call) async throws(FleetError) -> Member {
         let key = try key(call)
         let standing = try await call.standing(in: key.federation)
-        let member = try await stored { () throws(StoreError) in try await call.api.store.member(key) }
+        let member = try await stored { () throws(StoreError) in try await call.api.objects.member(key) }
         guard let member, member.status != .left else { throw FleetError.notFound(.memberNotFound) }
         guard call.view.sees(member, in: standing) else {
             throw call.crossing(FleetError.notFound(.memberNotFound), of: key.fleet, action: .federationRead)

@@ -102,7 +102,7 @@ enum ResourceRoutes {
             throw call.crossing(FleetError.denied(.fleetRead), of: fleet.id, action: .fleetRead)
         }
         let key = Resource.Key(fleet: fleet.id, resource: try call.name("resource_id"))
-        let resource = try await stored { () throws(StoreError) in try await call.api.store.resource(key) }
+        let resource = try await stored { () throws(StoreError) in try await call.api.objects.resource(key) }
         guard let resource else { throw FleetError.notFound(.resourceNotFound) }
         return (resource, disclosure)
     }

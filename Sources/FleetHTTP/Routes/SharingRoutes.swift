@@ -76,7 +76,7 @@ enum SharingRoutes {
 
     /// The lease, if the caller may see it: as a side of it, or as a coordinator where use is open.
     private static func lease(_ id: Lease.ID, _ call: Call) async throws -> Lease {
-        let lease = try await stored { () throws(StoreError) in try await call.api.store.lease(id) }
+        let lease = try await stored { () throws(StoreError) in try await call.api.objects.lease(id) }
         guard let lease else { throw FleetError.notFound(.sharingNotFound) }
         if call.view.sees(lease) {
             try await call.notePrivilege(towards: lease.fleets, action: .sharingRead)
@@ -90,13 +90,13 @@ enum SharingRoutes {
     }
 
     private static func useIsOpen(_ lease: Lease, _ call: Call) async throws -> Bool {
-        let store = call.api.store
+        let objects = call.api.objects
         return try await stored { () throws(StoreError) in
-            guard let standing = try await store.standing(of: call.principal, in: lease.federation),
+            guard let standing = try await objects.standing(of: call.principal, in: lease.federation),
                 call.principal.holds(.sharingRead, coordinating: standing)
             else { return false }
-            let source = try await store.member(Member.Key(federation: lease.federation, fleet: lease.source))
-            let target = try await store.member(Member.Key(federation: lease.federation, fleet: lease.target))
+            let source = try await objects.member(Member.Key(federation: lease.federation, fleet: lease.source))
+            let target = try await objects.member(Member.Key(federation: lease.federation, fleet: lease.target))
             return View.useIsOpen(source, target)
         }
     }

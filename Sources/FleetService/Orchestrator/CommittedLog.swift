@@ -1,4 +1,5 @@
 import FleetDomain
+import FleetStore
 import Synchronization
 
 /// How far the log is durable, for those who wait for a position; when the API keys, the memberships and the webhooks last
@@ -8,6 +9,7 @@ package final class CommittedLog: Sendable {
     private let changeOfKeys = Atomic<Int64>(0)
     private let changeOfMembers = Atomic<Int64>(0)
     private let changeOfSinks = Atomic<Int64>(0)
+    package let changes = ChangeIndex()
     package let tail = EventTail()
     package let inboxes = InboxBells()
 
@@ -24,8 +26,31 @@ package final class CommittedLog: Sendable {
     /// The position of the last event that changed what is pushed where, or from which that is not known.
     package var sinkGeneration: Int64 { changeOfSinks.load(ordering: .acquiring) }
 
+    /// Has the batch made durable. Until that is known, no copy of what it changes is taken for current.
+    func commit(
+        _ batch: Batch, _ records: [IdempotencyRecord], epoch: Int64, to store: Store
+    ) async throws(StoreError) {
+        changes.begin(batch)
+        do {
+            try await store.commit(batch, idempotency: records, epoch: epoch)
+        } catch {
+            // What may have happened may still happen.
+            if case .outcomeUnknown = error { throw error }
+            changes.abandon(batch)
+            throw error
+        }
+        changes.settle(batch)
+        advance(over: batch.events)
+    }
+
+    /// These events were committed by another process.
+    func follow(_ events: [Event]) {
+        changes.follow(events)
+        advance(over: events)
+    }
+
     /// Told before anybody is answered, so that who has seen an answer finds what it speaks of.
-    func advance(over events: [Event]) {
+    private func advance(over events: [Event]) {
         guard let last = events.last else { return }
         if let change = events.last(where: { $0.entity.kind == .apiKey }) {
             changeOfKeys.store(change.position, ordering: .releasing)
@@ -50,6 +75,7 @@ package final class CommittedLog: Sendable {
         changeOfKeys.store(position, ordering: .releasing)
         changeOfMembers.store(position, ordering: .releasing)
         changeOfSinks.store(position, ordering: .releasing)
+        changes.restart(at: position)
         end.store(position, ordering: .releasing)
     }
 }

@@ -261,8 +261,7 @@ struct Writer {
             return
         }
         let start = ContinuousClock.now
-        try await store.commit(batch, idempotency: records, epoch: epoch)
-        committed.advance(over: batch.events)
+        try await committed.commit(batch, records, epoch: epoch, to: store)
         observer.onCommit(commands, batch.events, ContinuousClock.now - start)
         ledger.confirm()
         for record in records { recent.insert(record) }

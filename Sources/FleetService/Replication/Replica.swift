@@ -257,7 +257,7 @@ package final class Replica: Service {
         if isFirst || end < committed.position { committed.restart(at: end) }
         guard end > committed.position else { return false }
         let events = try await store.events(after: committed.position, limit: Self.slice)
-        committed.advance(over: events)
+        committed.follow(events)
         return events.count == Self.slice
     }
 }
