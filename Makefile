@@ -30,10 +30,12 @@ migrate: build ## Bring the database's schema up to date
 	@exec $(SERVICE) migrate
 
 .PHONY: dev-deps
-dev-deps: ## Install what developing takes; no external service is needed
-	@scripts/install-dependencies build
-	@scripts/install-dependencies test
-	@echo "Everything is installed. The service keeps its data in SQLite; no external service is needed."
+dev-deps: ## Start real servers to develop and test against; installs what is missing, and prints what to export
+	@scripts/dev-deps start
+
+.PHONY: dev-deps-stop
+dev-deps-stop: ## Stop these servers, and delete what they hold
+	@scripts/dev-deps stop
 
 .PHONY: test
 test: ## Check layout and rules, then run every test but the slow ones
