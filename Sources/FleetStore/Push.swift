@@ -7,11 +7,14 @@ package enum SinkName: Sendable, Hashable {
     /// Warnings alone, so that nothing else holds them up.
     case warnings(Webhook.ID)
     case replay(EventReplay.ID)
+    /// To the analytics store.
+    case analytics
 
     package var text: String {
         switch self {
         case .webhook(let id), .warnings(let id): "\(kind)/\(id)"
         case .replay(let id): "\(kind)/\(id)"
+        case .analytics: kind
         }
     }
 
@@ -20,10 +23,23 @@ package enum SinkName: Sendable, Hashable {
         case .webhook: "webhook"
         case .warnings: "warnings"
         case .replay: "replay"
+        case .analytics: "clickhouse"
+        }
+    }
+
+    /// Whether it is there for one webhook, and ends with it.
+    package var isOfWebhook: Bool {
+        switch self {
+        case .webhook, .warnings, .replay: true
+        case .analytics: false
         }
     }
 
     init?(_ text: String) {
+        if text == Self.analytics.text {
+            self = .analytics
+            return
+        }
         let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
         guard parts.count == 2, let id = ID<Never>(parts[1])?.raw else { return nil }
         switch parts[0] {

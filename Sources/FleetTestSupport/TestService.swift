@@ -30,7 +30,8 @@ package struct TestService: Sendable {
         clock: VirtualClock = VirtualClock(), database: (any SQLDatabase)? = nil, requiresIfMatch: Bool = false,
         limits: EdgeLimits = EdgeLimits(), tokens: JWTVerifier? = nil, keys: KeyStore? = nil,
         encryptionKey: KeyEncryptionKey = .make(), webhooks: WebhookPolicy = WebhookPolicy(allowsPrivate: true),
-        dependencies: [any Dependency] = [],
+        dependencies: [any Dependency] = [], analytics: (any AnalyticsStore)? = nil,
+        sinkLimits: AnalyticsSink.Limits = AnalyticsSink.Limits(),
         _ body: @Sendable (TestService) async throws -> Result
     ) async throws -> Result {
         let database = if let database { database } else { try await SQLiteDatabase.openInMemory() }
@@ -53,7 +54,8 @@ package struct TestService: Sendable {
             authenticator: .reading(store, orchestrator.committed, tokens: tokens, now: { clock.now }),
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
             vault: vault, audit: audit, webhooks: webhooks,
-            dependencies: DependencyMonitor(dependencies, logger: logger), metrics: metrics,
+            dependencies: DependencyMonitor(dependencies, logger: logger), analytics: analytics,
+            sinkLimits: sinkLimits, metrics: metrics,
             requiresIfMatch: requiresIfMatch,
             callerHash: { $0.subject }, logger: logger)
         let settings = EdgeSettings(
@@ -67,7 +69,9 @@ package struct TestService: Sendable {
             onServerRunning: { port.yield($0.localAddress?.port ?? 0) }, logger: logger)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [orchestrator, api.dependencies, api.sinks, application], logger: logger))
+                services: [orchestrator, api.dependencies, api.sinks] + (api.analytics.map { [$0] } ?? [])
+                    + [application],
+                logger: logger))
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             guard let bound = await ports.first(where: { _ in true }) else { throw CancellationError() }

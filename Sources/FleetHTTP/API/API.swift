@@ -17,6 +17,9 @@ package final class API: Sendable {
     package let webhooks: WebhookPolicy
     package let sinks: WebhookSinks
     package let dependencies: DependencyMonitor
+    /// Where the facts of the log are handed on to for summaries; nil is nowhere.
+    package let analytics: AnalyticsSink?
+    package let reporter: MetricsReporter
     package let metrics: MetricsRegistry
     package let requiresIfMatch: Bool
     /// Makes the hash under which a principal is logged.
@@ -25,7 +28,8 @@ package final class API: Sendable {
     package init(
         store: Store, orchestrator: FederationOrchestrator, environment: Environment, authenticator: Authenticator,
         sealer: Sealer, vault: Vault, audit: AuditTree, webhooks: WebhookPolicy,
-        dependencies: DependencyMonitor, metrics: MetricsRegistry, requiresIfMatch: Bool,
+        dependencies: DependencyMonitor, analytics: (any AnalyticsStore)? = nil,
+        sinkLimits: AnalyticsSink.Limits = AnalyticsSink.Limits(), metrics: MetricsRegistry, requiresIfMatch: Bool,
         callerHash: @escaping @Sendable (Principal) -> String, logger: Logger
     ) {
         self.store = store
@@ -41,6 +45,11 @@ package final class API: Sendable {
             store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: environment,
             policy: webhooks, metrics: metrics, logger: logger)
         self.dependencies = dependencies
+        self.analytics = analytics.map {
+            AnalyticsSink(
+                store: store, committed: orchestrator.committed, analytics: $0, limits: sinkLimits, logger: logger)
+        }
+        reporter = MetricsReporter(store: store, analytics: analytics, metrics: metrics, logger: logger)
         self.metrics = metrics
         self.requiresIfMatch = requiresIfMatch
         self.callerHash = callerHash

@@ -83,12 +83,9 @@ enum MetricRoutes {
         }
         guard let standing, call.view.sees(standing) else { return nil }
         let scope = call.principal.metricsScope(in: standing)
-        let report: MetricsReport
-        do {
-            report = try await MetricsCalculator(store: call.api.store).report(
+        let report = try await stored { () throws(StoreError) in
+            try await call.api.reporter.report(
                 on: standing.federation, for: call.principal, scope, period)
-        } catch let error as StoreError {
-            throw FleetError(storage: error)
         }
         let named = report.summary.pairs.flatMap { [$0.pair.source, $0.pair.target] }
         try await call.notePrivilege(towards: Set(named), action: .metricsRead)

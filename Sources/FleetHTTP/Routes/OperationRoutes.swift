@@ -81,7 +81,8 @@ enum OperationRoutes {
 
     /// Everything measured, in the Prometheus text format.
     static func exposition(_ api: API) async throws(FleetError) -> Response {
-        let gauges = try await api.orchestrator.gauges() + api.sinks.gauges() + api.dependencies.gauges()
+        let sinks = api.sinks.gauges() + (api.analytics?.gauges() ?? [])
+        let gauges = try await api.orchestrator.gauges() + sinks + api.dependencies.gauges()
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: api.metrics.exposition(gauges: gauges))))
