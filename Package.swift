@@ -73,11 +73,17 @@ let package = Package(
         .target(
             name: "SQLiteBackend", dependencies: ["FleetStore", "FleetDomain", "CSQLite", nio, posix],
             swiftSettings: strict),
+        .target(
+            name: "ClickHouseBackend",
+            dependencies: [
+                "FleetService", "FleetDomain", "FleetJSON", httpClient, nio, nioHTTP, nioSSL,
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "fleet-coordination",
             dependencies: [
-                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend", hummingbird,
-                crypto, logging, lifecycle,
+                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
+                "ClickHouseBackend", hummingbird, crypto, logging, lifecycle, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -143,6 +149,14 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["FleetJSON", "FleetTestSupport", "CSQLite", httpClient, nio, nioHTTP, posix],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClickHouseBackendTests",
+            dependencies: [
+                "ClickHouseBackend", "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON",
+                "SQLiteBackend",
+                "FleetTestSupport", logging, lifecycle, httpClient, nio, nioHTTP, posix,
+            ],
             swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict, linkerSettings: lld),
     ]

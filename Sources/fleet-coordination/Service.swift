@@ -1,3 +1,4 @@
+import ClickHouseBackend
 import FleetDomain
 import FleetHTTP
 import FleetService
@@ -31,6 +32,7 @@ struct Service {
         let audit = AuditTree(
             store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
         let issuer = try await issuer()
+        let analytics = settings.clickHouse.map { ClickHouse($0) }
         let api = API(
             store: store, orchestrator: orchestrator, environment: .system,
             authenticator: .reading(
@@ -38,17 +40,19 @@ struct Service {
             sealer: Sealer(key: try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)),
             vault: vault, audit: audit,
             webhooks: WebhookPolicy(allowsPrivate: settings.allowsPrivateWebhooks),
-            dependencies: DependencyMonitor([], logger: logger), metrics: metrics,
+            dependencies: DependencyMonitor(analytics.map { [$0] } ?? [], logger: logger), analytics: analytics,
+            metrics: metrics,
             requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text, logger: logger)
         let services: [any ServiceLifecycle.Service] =
-            [orchestrator, audit, api.dependencies, api.sinks] + (issuer.map { [$0.source] } ?? [])
-            + servers(api, metrics)
+            [orchestrator, audit, api.dependencies, api.sinks] + (api.analytics.map { [$0] } ?? [])
+            + (issuer.map { [$0.source] } ?? []) + servers(api, metrics)
         // Also when one of them fails, the others finish what they accepted.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+        await analytics?.close()
         await store.database.close()
         await keys.database.close()
         logger.info("stopped")

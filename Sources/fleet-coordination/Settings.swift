@@ -1,3 +1,4 @@
+import ClickHouseBackend
 import FleetHTTP
 import FleetService
 import Foundation
@@ -20,6 +21,8 @@ struct Settings: Sendable {
     var allowsPrivateWebhooks = false
     /// Wraps the data keys; nil is the one in the data directory, which the first start makes.
     var encryptionKey: KeyEncryptionKey?
+    /// nil is none.
+    var clickHouse: ClickHouseSettings?
 
     /// Whose tokens are accepted.
     struct Issuer: Sendable {
@@ -34,11 +37,12 @@ struct Settings: Sendable {
     }
 
     /// Every variable that is read; each secret also as `…_FILE`.
-    static let variables = [
-        "PORT", "HOST", "METRICS_PORT", "DATABASE_URL", "DATA_DIR", "LOG_LEVEL", "SLOW_REQUEST_MS", "ADMIN_API_KEY",
-        "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
-        "ENCRYPTION_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE",
-    ]
+    static let variables =
+        [
+            "PORT", "HOST", "METRICS_PORT", "DATABASE_URL", "DATA_DIR", "LOG_LEVEL", "SLOW_REQUEST_MS", "ADMIN_API_KEY",
+            "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
+            "ENCRYPTION_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE",
+        ] + clickHouseVariables
 
     /// - Throws: `SettingsError` with what to write instead.
     init(_ environment: [String: String]) throws(SettingsError) {
@@ -55,6 +59,7 @@ struct Settings: Sendable {
         issuer = try Self.issuer(values)
         allowsPrivateWebhooks = try Self.flag(values, "WEBHOOK_ALLOW_PRIVATE") ?? allowsPrivateWebhooks
         requiresIfMatch = try Self.flag(values, "REQUIRE_IF_MATCH") ?? requiresIfMatch
+        clickHouse = try Self.clickHouse(values)
         encryptionKey = try values["ENCRYPTION_KEY_FILE"].map { path throws(SettingsError) in
             try Self.encryptionKey(inFile: path, named: "ENCRYPTION_KEY_FILE")
         }
@@ -111,7 +116,7 @@ struct Settings: Sendable {
     }
 
     /// A secret given as it is, or by the path of a file that holds it.
-    private static func secret(_ values: [String: String], _ name: String) throws(SettingsError) -> String? {
+    static func secret(_ values: [String: String], _ name: String) throws(SettingsError) -> String? {
         guard let path = values[name + "_FILE"] else { return values[name] }
         guard values[name] == nil else {
             throw SettingsError(name, "is given twice; set either \(name) or \(name)_FILE")

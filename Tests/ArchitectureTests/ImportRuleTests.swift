@@ -13,12 +13,14 @@ private struct Row {
 }
 
 /// The one-way import rule: fleet-coordination → FleetHTTP → FleetService → FleetStore → FleetDomain → FleetJSON.
-/// A backend hangs on FleetStore; of the product, only the executable knows it.
+/// A backend hangs on the module that declares its port; of the product, only the executable knows it.
 private enum ImportRule {
     /// From the executable down: an arrow may skip layers, never turn.
     static let layers = ["fleet-coordination", "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON"]
     /// Each with the library that it alone drives.
     static let backends = ["SQLiteBackend": "CSQLite"]
+    /// What speaks to a service over a protocol that is nobody's alone; the port is one of FleetService.
+    static let remoteBackends: Set<String> = ["ClickHouseBackend"]
     private static let system: Set<String> = ["Darwin", "Glibc", "Musl"]
 
     /// A target that is not here may not exist; a module that is not in a target's row may not be imported there.
@@ -43,9 +45,18 @@ private enum ImportRule {
         // NIO's thread pool carries the blocking calls; no networking.
         "SQLiteBackend": Row(
             ["FleetStore", "FleetDomain", "CSQLite"], system.union(["NIOCore", "NIOPosix", "Synchronization"])),
+        "ClickHouseBackend": Row(
+            ["FleetService", "FleetDomain", "FleetJSON"],
+            ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Synchronization"]),
         "fleet-coordination": Row(
-            ["FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend"],
-            ["ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals"]),
+            [
+                "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
+                "ClickHouseBackend",
+            ],
+            [
+                "ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "NIOSSL", "ServiceLifecycle",
+                "UnixSignals",
+            ]),
         // The tests' kit runs the whole service in process; no target of the product may import it.
         "FleetTestSupport": Row(
             ["FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend"],
@@ -137,6 +148,7 @@ struct ImportTableTests {
     func layersPointDown() throws {
         for (index, layer) in ImportRule.layers.enumerated() {
             let below = Set(ImportRule.layers.dropFirst(index + 1)).union(ImportRule.backends.keys)
+                .union(ImportRule.remoteBackends)
             #expect(try #require(ImportRule.table[layer]).ours.isSubset(of: below), "\(layer)")
         }
     }
@@ -160,6 +172,16 @@ struct ImportTableTests {
         }
     }
 
+    @Test("A backend of a remote service is known to the executable alone, and has no layer above its port")
+    func remoteBackendsAreHidden() throws {
+        for backend in ImportRule.remoteBackends {
+            let importers = ImportRule.table.filter { $0.value.ours.contains(backend) }.keys
+            #expect(Set(importers) == ["fleet-coordination"])
+            let ours = try #require(ImportRule.table[backend]).ours
+            #expect(ours.isSubset(of: ["FleetService", "FleetStore", "FleetDomain", "FleetJSON"]))
+        }
+    }
+
     @Test(
         "A planted violation is reported, however it is written",
         arguments: [
@@ -168,6 +190,7 @@ struct ImportTableTests {
             ("FleetDomain", "import struct Foundation.Date", "Foundation"),
             ("FleetService", "@_exported import CSQLite", "CSQLite"),
             ("FleetJSON", "private import FleetDomain;", "FleetDomain"),
+            ("FleetHTTP", "package import ClickHouseBackend", "ClickHouseBackend"),
             ("SQLiteBackend", "import FleetJSON\r\n", "FleetJSON"),
         ])
     func violationIsReported(target: String, line: String, module: String) {

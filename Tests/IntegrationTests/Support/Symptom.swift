@@ -20,7 +20,7 @@ struct Symptom: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let all = settings + addresses + tokens + databases + running
+    static let all = settings + clickHouse + addresses + tokens + databases + running
 }
 
 extension Symptom {
