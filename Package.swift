@@ -89,12 +89,18 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "ClickHouseBackend",
+            dependencies: [
+                "FleetService", "FleetDomain", "FleetJSON", httpClient, nio, nioHTTP, nioSSL,
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "fleet-coordination",
             dependencies: [
                 "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
-                "PostgresBackend", "KafkaBackend", "RedisBackend",
-                hummingbird, crypto, logging, lifecycle,
+                "PostgresBackend", "KafkaBackend", "RedisBackend", "ClickHouseBackend",
+                hummingbird, crypto, logging, lifecycle, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -185,6 +191,14 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["FleetJSON", "FleetTestSupport", "CSQLite", httpClient, nio, nioHTTP, posix],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClickHouseBackendTests",
+            dependencies: [
+                "ClickHouseBackend", "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON",
+                "SQLiteBackend",
+                "FleetTestSupport", logging, lifecycle, httpClient, nio, nioHTTP, posix,
+            ],
             swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict, linkerSettings: lld),
     ]

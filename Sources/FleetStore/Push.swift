@@ -9,12 +9,15 @@ package enum SinkName: Sendable, Hashable {
     case replay(EventReplay.ID)
     /// Everything, to the bus. It is never over.
     case kafka
+    /// To the analytics store.
+    case analytics
 
     package var text: String {
         switch self {
         case .kafka: kind
         case .webhook(let id), .warnings(let id): "\(kind)/\(id)"
         case .replay(let id): "\(kind)/\(id)"
+        case .analytics: kind
         }
     }
 
@@ -24,11 +27,24 @@ package enum SinkName: Sendable, Hashable {
         case .warnings: "warnings"
         case .replay: "replay"
         case .kafka: "kafka"
+        case .analytics: "clickhouse"
+        }
+    }
+
+    /// Whether it is there for one webhook, and ends with it.
+    package var isOfWebhook: Bool {
+        switch self {
+        case .webhook, .warnings, .replay: true
+        case .kafka, .analytics: false
         }
     }
 
     /// - Returns: nil for what is no sink that can be over.
     init?(_ text: String) {
+        if text == Self.analytics.text {
+            self = .analytics
+            return
+        }
         let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
         guard parts.count == 2, let id = ID<Never>(parts[1])?.raw else { return nil }
         switch parts[0] {

@@ -32,6 +32,8 @@ package struct TestService: Sendable {
         limits: EdgeLimits = EdgeLimits(), tokens: JWTVerifier? = nil, keys: KeyStore? = nil,
         encryptionKey: KeyEncryptionKey = .make(), webhooks: WebhookPolicy = WebhookPolicy(allowsPrivate: true),
         dependencies: [any Dependency] = [], cache: (any SharedCache)? = nil,
+        analytics: (any AnalyticsStore)? = nil,
+        sinkLimits: AnalyticsSink.Limits = AnalyticsSink.Limits(),
         _ body: @Sendable (TestService) async throws -> Result
     ) async throws -> Result {
         let database = if let database { database } else { try await TestDatabase.open() }
@@ -59,14 +61,21 @@ package struct TestService: Sendable {
         let sinks = WebhookSinks(
             store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: clock.environment,
             policy: webhooks, metrics: metrics, logger: logger)
+        let analyticsSink = analytics.map {
+            AnalyticsSink(
+                store: store, committed: orchestrator.committed, analytics: $0, limits: sinkLimits, logger: logger)
+        }
         let replica = Replica(
-            name: "test", url: "", store: store, orchestrator: orchestrator, duties: [sinks], logger: logger)
+            name: "test", url: "", store: store, orchestrator: orchestrator,
+            duties: [sinks] + (analyticsSink.map { [$0] } ?? []), logger: logger)
         let api = API(
             store: store, orchestrator: orchestrator, replica: replica, environment: clock.environment,
             authenticator: .reading(
                 store, orchestrator.committed, cache: cache ?? InProcessCache(), tokens: tokens, now: { clock.now }),
             sealer: sealer, vault: vault, audit: audit, webhooks: webhooks, sinks: sinks,
-            dependencies: DependencyMonitor(dependencies, logger: logger), metrics: metrics,
+            dependencies: DependencyMonitor(dependencies, logger: logger), analytics: analyticsSink,
+            reporter: MetricsReporter(store: store, analytics: analytics, metrics: metrics, logger: logger),
+            metrics: metrics,
             requiresIfMatch: requiresIfMatch,
             callerHash: { $0.subject }, objects: objects)
         let settings = EdgeSettings(

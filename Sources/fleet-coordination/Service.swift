@@ -1,3 +1,4 @@
+import ClickHouseBackend
 import FleetDomain
 import FleetHTTP
 import FleetService
@@ -41,7 +42,13 @@ struct Service {
         let sinks = WebhookSinks(
             store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: .system,
             policy: policy, metrics: metrics, logger: logger)
-        let duties: [any ServiceLifecycle.Service] = [audit, sinks] + busSinks(bus, beside: sinks, orchestrator, store, metrics)
+        let analytics = settings.clickHouse.map { ClickHouse($0) }
+        let analyticsSink = analytics.map {
+            AnalyticsSink(store: store, committed: orchestrator.committed, analytics: $0, logger: logger)
+        }
+        let duties: [any ServiceLifecycle.Service] =
+            [audit, sinks] + busSinks(bus, beside: sinks, orchestrator, store, metrics)
+            + (analyticsSink.map { [$0] } ?? [])
         // Whoever reaches the service finds the administrator's key in force.
         let replica = Replica(
             name: UUID().uuidString, url: settings.replicaURL, store: store, orchestrator: orchestrator,
@@ -50,14 +57,16 @@ struct Service {
             if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
         }
         let issuer = try await issuer(memory.verdicts)
-        let dependencies: [any Dependency] = memory.dependencies + [bus].compactMap { $0 }
+        let dependencies: [any Dependency] = memory.dependencies + [bus, analytics].compactMap { $0 }
         let api = API(
             store: store, orchestrator: orchestrator, replica: replica, environment: .system,
             authenticator: .reading(
                 store, orchestrator.committed, cache: memory.cache, tokens: issuer?.verifier,
                 now: Environment.system.now),
             sealer: sealer, vault: vault, audit: audit, webhooks: policy, sinks: sinks,
-            dependencies: DependencyMonitor(dependencies, logger: logger), metrics: metrics,
+            dependencies: DependencyMonitor(dependencies, logger: logger), analytics: analyticsSink,
+            reporter: MetricsReporter(store: store, analytics: analytics, metrics: metrics, logger: logger),
+            metrics: metrics,
             requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text,
             objects: memory.objects(store, orchestrator.committed, metrics))
         let services: [any ServiceLifecycle.Service] =
@@ -69,6 +78,7 @@ struct Service {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         await bus?.close()
+        await analytics?.close()
         await store.database.close()
         await keys.database.close()
         logger.info("stopped")

@@ -1,3 +1,4 @@
+import ClickHouseBackend
 import FleetHTTP
 import FleetService
 import Foundation
@@ -27,6 +28,8 @@ struct Settings: Sendable {
     var encryptionKey: KeyEncryptionKey?
     /// Where replicas share a memory; nil is that of this process.
     var redis: RedisOptions?
+    /// nil is none.
+    var clickHouse: ClickHouseSettings?
 
     /// Whose tokens are accepted.
     struct Issuer: Sendable {
@@ -47,7 +50,7 @@ struct Settings: Sendable {
         "SLOW_REQUEST_MS", "ADMIN_API_KEY",
         "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
         "ENCRYPTION_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE",
-    ] + kafkaVariables + redisVariables
+    ] + kafkaVariables + redisVariables + clickHouseVariables
 
     /// - Throws: `SettingsError` with what to write instead.
     init(_ environment: [String: String]) throws(SettingsError) {
@@ -69,6 +72,7 @@ struct Settings: Sendable {
         requiresIfMatch = try Self.flag(values, "REQUIRE_IF_MATCH") ?? requiresIfMatch
         kafka = try Self.kafka(values)
         redis = try Self.redis(values)
+        clickHouse = try Self.clickHouse(values)
         encryptionKey = try values["ENCRYPTION_KEY_FILE"].map { path throws(SettingsError) in
             try Self.encryptionKey(inFile: path, named: "ENCRYPTION_KEY_FILE")
         }

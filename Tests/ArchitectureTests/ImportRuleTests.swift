@@ -35,6 +35,8 @@ private enum ImportRule {
         let ours: Set<String>
         let importers: Set<String>
     }
+    /// What speaks to a service over a protocol that is nobody's alone; the port is one of FleetService.
+    static let remoteBackends: Set<String> = ["ClickHouseBackend"]
     private static let system: Set<String> = ["Darwin", "Glibc", "Musl"]
 
     /// A target that is not here may not exist; a module that is not in a target's row may not be imported there.
@@ -73,10 +75,13 @@ private enum ImportRule {
             [
                 "Crypto", "DequeModule", "NIOCore", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Synchronization",
             ]),
+        "ClickHouseBackend": Row(
+            ["FleetService", "FleetDomain", "FleetJSON"],
+            ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Synchronization"]),
         "fleet-coordination": Row(
             [
                 "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
-                "PostgresBackend", "KafkaBackend", "RedisBackend",
+                "PostgresBackend", "KafkaBackend", "RedisBackend", "ClickHouseBackend",
             ],
             ["ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals"]),
         // The tests' kit runs the whole service in process; no target of the product may import it.
@@ -173,6 +178,7 @@ struct ImportTableTests {
     func layersPointDown() throws {
         for (index, layer) in ImportRule.layers.enumerated() {
             let below = Set(ImportRule.layers.dropFirst(index + 1)).union(ImportRule.backends.keys)
+                .union(ImportRule.remoteBackends)
             #expect(try #require(ImportRule.table[layer]).ours.isSubset(of: below), "\(layer)")
         }
     }
@@ -196,6 +202,16 @@ struct ImportTableTests {
         }
     }
 
+    @Test("A backend of a remote service is known to the executable alone, and has no layer above its port")
+    func remoteBackendsAreHidden() throws {
+        for backend in ImportRule.remoteBackends {
+            let importers = ImportRule.table.filter { $0.value.ours.contains(backend) }.keys
+            #expect(Set(importers) == ["fleet-coordination"])
+            let ours = try #require(ImportRule.table[backend]).ours
+            #expect(ours.isSubset(of: ["FleetService", "FleetStore", "FleetDomain", "FleetJSON"]))
+        }
+    }
+
     @Test(
         "A planted violation is reported, however it is written",
         arguments: [
@@ -204,6 +220,7 @@ struct ImportTableTests {
             ("FleetDomain", "import struct Foundation.Date", "Foundation"),
             ("FleetService", "@_exported import CSQLite", "CSQLite"),
             ("FleetJSON", "private import FleetDomain;", "FleetDomain"),
+            ("FleetHTTP", "package import ClickHouseBackend", "ClickHouseBackend"),
             ("SQLiteBackend", "import FleetJSON\r\n", "FleetJSON"),
             ("FleetService", "package import KafkaBackend", "KafkaBackend"),
         ])

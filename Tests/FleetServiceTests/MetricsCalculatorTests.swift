@@ -18,7 +18,7 @@ struct MetricsCalculatorTests {
                     let report = try await history.report(on: federation, question)
                     expect(report.summary, isLike: history.fromLog(federation, question), "seed \(seed)")
                     for step in report.series ?? [] {
-                        let part = MetricsQuestion(scope: question.scope, window: step.window, step: nil)
+                        let part = MetricsQuestion(scope: question.scope, window: step.window)
                         expect(step, isLike: history.fromLog(federation, part), "seed \(seed), a step")
                     }
                     covered.note(report.summary)
@@ -122,84 +122,10 @@ struct MetricsCalculatorTests {
     }
 }
 
-/// What is asked of the calculator.
-struct MetricsQuestion {
-    var scope: MetricsScope
-    var window: Window
-    var step: Seconds?
-    /// Of what is read; the answer does not depend on it.
-    var pageSize = 1000
-}
-
-/// A random history, committed batch by batch, with denied crossings in it.
-struct MeasuredHistory {
-    let store: Store
-    private var scenario: LedgerScenario
-    private var shadow = Ledger()
-    private let start: Timestamp
-
-    init(seed: UInt64) async throws {
-        store = Store(database: try await TestDatabase.open())
-        _ = try await store.migrate(now: VirtualClock.start)
-        scenario = LedgerScenario(seed: seed)
-        start = scenario.now
-        try await commit(scenario.log)
-    }
-
-    /// Keys are left out: the scenario's have one digest, and metrics none.
-    private mutating func commit(_ events: [Event]) async throws {
-        let events = events.filter { $0.entity.kind != .apiKey }
-        for event in events { shadow.apply(event) }
-        try await store.commit(Batch(events: events, changes: shadow.unconfirmed.changes))
-        shadow.confirm()
-    }
-
-    mutating func run(commands: Int) async throws {
-        for _ in 0..<commands {
-            let step = scenario.random.chance(4) ? scenario.run(denial()) : scenario.step()
-            try await commit(step.events)
-        }
-    }
-
-    private mutating func denial() -> LedgerCommand {
-        let crossing = Crossing(
-            principal: "somebody", protected: scenario.random.pick(LedgerScenario.fleets), action: "fleet:read",
-            object: "/fleets", count: scenario.random.int(in: 1...3), dryRun: false)
-        let context = Context(
-            principal: LedgerScenario.admin, now: scenario.ledger.lastTime, requestID: "denied",
-            ids: IDSource(seed: scenario.random.next(), random: 1))
-        return LedgerCommand(name: "denied", context: context) { ledger, context throws(FleetError) in
-            ledger.record(.violationBlocked, .crossing(crossing), &context)
-            return nil
-        }
-    }
-
-    var federations: [Federation.ID] { scenario.ledger.federations.keys.sorted() }
-    var window: Window { Window(start: start, end: scenario.now + 1) }
-
-    /// Of a part of the history, or more than that.
-    mutating func question() -> MetricsQuestion {
-        let length = (scenario.now.milliseconds - start.milliseconds) / 1000 + 100
-        let from = start + scenario.random.int(in: -50...length - 2)
-        let to = from + scenario.random.int(in: 1...length)
-        let own = Set(LedgerScenario.fleets.filter { _ in scenario.random.chance(30) })
-        return MetricsQuestion(
-            scope: scenario.random.chance(50) ? .federation : .fleets(own, audited: own),
-            window: Window(start: from, end: to),
-            step: scenario.random.chance(50) ? max(60, length / 5) : nil,
-            pageSize: Int(scenario.random.pick([1, 2, 7, 1000])))
-    }
-
-    func report(on id: Federation.ID, _ question: MetricsQuestion) async throws -> MetricsReport {
-        let federation = try #require(scenario.ledger.federations[id])
-        let period = try #require(MetricsPeriod(question.window, step: question.step, asOf: scenario.now))
-        return try await MetricsCalculator(store: store, pageSize: question.pageSize).report(
-            on: federation, for: LedgerScenario.admin, question.scope, period)
-    }
-
+extension MeasuredHistory {
     func fromLog(_ federation: Federation.ID, _ question: MetricsQuestion) -> MetricsFromLog {
         MetricsFromLog(
-            scenario.log, of: federation, from: question.window.start, to: question.window.end, now: scenario.now,
+            log, of: federation, from: question.window.start, to: question.window.end, now: now,
             fleets: question.scope.fleets.map(Set.init))
     }
 }

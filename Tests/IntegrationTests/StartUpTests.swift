@@ -127,7 +127,8 @@ struct StartUpTests {
 struct RefusedStartTests {
     @Test(
         "says in one line what is wrong and what to write instead, and leaves no stack trace",
-        arguments: Symptom.settings + Symptom.addresses + Symptom.tokens + Symptom.databases + Symptom.kafka)
+        arguments: Symptom.settings + Symptom.redis + Symptom.clickHouse + Symptom.addresses + Symptom.tokens
+            + Symptom.databases + Symptom.kafka)
     func oneLine(symptom: Symptom) async throws {
         let printed = try #require(try await symptom.provoke(ScratchDirectory()))
         #expect(printed.status == .exited(1))
@@ -139,7 +140,9 @@ struct RefusedStartTests {
         #expect(!printed.lines.contains { $0.contains("Fatal error") || $0.contains("Stack dump") })
     }
 
-    @Test("happens before anything is written when a setting is at fault", arguments: Symptom.settings + Symptom.kafka)
+    @Test(
+        "happens before anything is written when a setting is at fault",
+        arguments: Symptom.settings + Symptom.redis + Symptom.clickHouse + Symptom.kafka)
     func writesNothing(symptom: Symptom) async throws {
         let directory = try ScratchDirectory()
         let printed = try #require(try await symptom.provoke(directory))

@@ -45,6 +45,12 @@ extension Lease {
         return Window(from: startsAt, to: useEnd(now))
     }
 
+    /// Whether it is a granted crossing of the boundary between two owners, which their isolation had to allow.
+    package var isCheck: Bool { changesHands && isGranted }
+
+    /// Whether the borrower gave up what it had asked for.
+    package var isWithdrawn: Bool { status == .cancelled && statusReason == Lease.withdrawal }
+
     /// Whether it ever got past its approval.
     package var isGranted: Bool {
         switch status {

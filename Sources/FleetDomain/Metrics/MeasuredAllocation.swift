@@ -22,9 +22,7 @@ package struct MeasuredAllocation: Sendable, Equatable {
         if hasBegun { return .satisfied(leases.compactMap(\.useStart).min() ?? updatedAt) }
         guard status == .cancelled || status == .expired else { return .neutral }
         if leases.isEmpty { return status == .expired ? .failed(updatedAt) : .neutral }
-        if leases.contains(where: { $0.status == .cancelled && $0.statusReason == Lease.withdrawal }) {
-            return .neutral
-        }
+        if leases.contains(where: \.isWithdrawn) { return .neutral }
         let hasFailed = leases.contains { if case .failed = $0.outcome { true } else { false } }
         return hasFailed ? .failed(updatedAt) : .neutral
     }

@@ -25,7 +25,7 @@ package struct MeasuredResource: Sendable, Equatable {
             version: resource.version, updatedAt: resource.updatedAt)
     }
 
-    var offered: Int64 { status == .available ? capacity : 0 }
+    package var offered: Int64 { status == .available ? capacity : 0 }
 
     /// Whether it was before `time`, or is since it exists, what it is now.
     package func isUnchanged(since time: Timestamp) -> Bool { version == 1 || updatedAt < time }

@@ -41,6 +41,9 @@ package struct MembershipHistory: Sendable {
         }
     }
 
+    /// When, and by which event, what is known of it changed.
+    var changes: [(at: Timestamp, position: Int64)] { states.map { ($0.since, $0.position) } }
+
     /// Whether the fleet took part when the event at `position` of the log happened.
     package func isPresent(at position: Int64) -> Bool {
         states.last { $0.position < position }?.member.status.isPresent ?? false

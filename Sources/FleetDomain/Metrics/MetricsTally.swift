@@ -3,9 +3,9 @@ package struct MetricsTally: Sendable {
     package let period: MetricsPeriod
     package let scope: MetricsScope
     let members: [Fleet.ID: MembershipHistory]
-    private(set) var use: [ResourceType: TypeSums] = [:]
-    private(set) var loans: [Loan: StepSums] = [:]
-    private(set) var steps: [StepCounts]
+    var use: [ResourceType: TypeSums] = [:]
+    var loans: [Loan: StepSums] = [:]
+    var steps: [StepCounts]
 
     /// - Parameter members: of the federation that is measured.
     package init(_ period: MetricsPeriod, _ scope: MetricsScope, members: [MembershipHistory]) {
@@ -99,22 +99,34 @@ extension MetricsTally {
     /// A lease that changes hands crosses the boundary between two owners when it is granted. It should not have been
     /// if the stricter of their levels was `sealed` then, or asked for an approval that it did not have.
     private mutating func addCheck(of lease: Lease, at time: Timestamp) {
-        guard lease.changesHands, lease.isGranted, scope.includes(lease.source) || scope.includes(lease.target)
-        else { return }
-        let level = [lease.source, lease.target].map { members[$0]?.mildestLevel(at: time) ?? .sealed }.max()
-        let isViolation = level.map { $0 == .sealed || $0 >= .medium && !lease.wasApproved } ?? false
+        guard lease.isCheck else { return }
+        let pair = FleetPair(source: lease.source, target: lease.target)
+        addChecks(1, of: pair, wasApproved: lease.wasApproved, at: time)
+    }
+
+    /// Grants of one pair at about one time, during which no membership changed.
+    package mutating func addChecks(_ count: Int64, of pair: FleetPair, wasApproved: Bool, at time: Timestamp) {
+        guard scope.includes(pair.source) || scope.includes(pair.target) else { return }
+        let level = [pair.source, pair.target].map { members[$0]?.mildestLevel(at: time) ?? .sealed }.max()
+        let isViolation = level.map { $0 == .sealed || $0 >= .medium && !wasApproved } ?? false
         change(at: time) {
-            $0.checks += 1
-            if isViolation { $0.violations += 1 }
+            $0.checks += count
+            if isViolation { $0.violations += count }
         }
     }
 
     /// Crossings that were denied; counted while the fleet that they were towards was a member.
     package mutating func add(_ denied: Crossing, _ event: Event) {
-        guard scope.includes(deniedTowards: denied.protected),
-            members[denied.protected]?.isPresent(at: event.position) == true
+        addDenials(denied.count, towards: denied.protected, at: event.at, position: event.position)
+    }
+
+    /// Denials in about one place of the log, during which no membership changed.
+    package mutating func addDenials(
+        _ count: Int64, towards protected: Fleet.ID, at time: Timestamp, position: Int64
+    ) {
+        guard scope.includes(deniedTowards: protected), members[protected]?.isPresent(at: position) == true
         else { return }
-        change(at: event.at) { $0.checks += denied.count }
+        change(at: time) { $0.checks += count }
     }
 
     /// The messages that were accepted in one step of the period.
@@ -126,10 +138,16 @@ extension MetricsTally {
 
     /// What a resource offers from `start` until `end`, as far as its fleet is a member then.
     package mutating func addOffer(_ resource: MeasuredResource, from start: Timestamp, until end: Timestamp) {
-        guard scope.includes(resource.key.fleet), let offered = Window(from: start, to: end) else { return }
-        for presence in members[resource.key.fleet]?.presence(until: end) ?? [] {
-            use[resource.type, default: TypeSums()].offered.add(
-                resource.offered, over: offered.cut(to: presence), in: period)
+        addOffer(resource.offered, of: resource.type, by: resource.key.fleet, from: start, until: end)
+    }
+
+    /// What a fleet offers of a type from `start` until `end`, as far as it is a member then.
+    package mutating func addOffer(
+        _ quantity: Int64, of type: ResourceType, by fleet: Fleet.ID, from start: Timestamp, until end: Timestamp
+    ) {
+        guard scope.includes(fleet), let offered = Window(from: start, to: end) else { return }
+        for presence in members[fleet]?.presence(until: end) ?? [] {
+            use[type, default: TypeSums()].offered.add(quantity, over: offered.cut(to: presence), in: period)
         }
     }
 

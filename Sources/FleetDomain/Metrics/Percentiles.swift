@@ -2,7 +2,7 @@
 struct DurationCounts: Sendable {
     private var counts: [Int64: Int] = [:]
 
-    mutating func add(_ milliseconds: Int64) { counts[milliseconds, default: 0] += 1 }
+    mutating func add(_ milliseconds: Int64, count: Int = 1) { counts[milliseconds, default: 0] += count }
 
     mutating func merge(_ other: DurationCounts) { counts.merge(other.counts, uniquingKeysWith: +) }
 

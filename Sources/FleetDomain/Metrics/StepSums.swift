@@ -24,6 +24,12 @@ struct StepSums: Sendable {
         rises[last, default: 0] -= quantity
     }
 
+    /// Adds what was added up elsewhere: to `part` of a step, and to the rise from the step before it.
+    mutating func add(part: Int128, rise: Int128, to step: Int) {
+        if part != 0 { parts[step, default: 0] += part }
+        if rise != 0 { rises[step, default: 0] += rise }
+    }
+
     /// The sum of one step.
     ///
     /// - Parameter whole: what is held for the whole of the step before; for the first step 0.

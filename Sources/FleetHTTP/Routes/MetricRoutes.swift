@@ -84,7 +84,7 @@ enum MetricRoutes {
         guard let standing, call.view.sees(standing) else { return nil }
         let scope = call.principal.metricsScope(in: standing)
         let report = try await stored { () throws(StoreError) in
-            try await MetricsCalculator(store: call.api.store).report(
+            try await call.api.reporter.report(
                 on: standing.federation, for: call.principal, scope, period)
         }
         let named = report.summary.pairs.flatMap { [$0.pair.source, $0.pair.target] }

@@ -82,7 +82,7 @@ package final class MetricsRegistry: Sendable {
 
     package typealias Gauge = (name: Name, labels: KeyValuePairs<String, String>, value: Double)
 
-    /// Everything as text; `gauges` are read for the occasion, those of one name together.
+    /// Everything as text; `gauges` are read for the occasion. The format wants those of one name together.
     package func exposition(gauges: [Gauge]) -> String {
         let (counters, histograms) = state.withLock { ($0.counters, $0.histograms) }
         var text = ""
@@ -99,7 +99,8 @@ package final class MetricsRegistry: Sendable {
             begin(series.name, "histogram")
             text += Self.lines(series.name.name, series.text, histogram)
         }
-        for gauge in gauges {
+        let names = gauges.map(\.name).reduce(into: [Name]()) { if !$0.contains($1) { $0.append($1) } }
+        for gauge in names.flatMap({ name in gauges.filter { $0.name == name } }) {
             begin(gauge.name, "gauge")
             text += Self.line(gauge.name.name, Series(gauge.name, gauge.labels).text, gauge.value)
         }

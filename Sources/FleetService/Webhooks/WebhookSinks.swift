@@ -89,7 +89,7 @@ package final class WebhookSinks: Service {
             progress.forget(name)
         }
         do throws(StoreError) {
-            for name in try await parts.store.sinks() where !wanted.known.contains(name) {
+            for name in try await parts.store.sinks() where name.isOfWebhook && !wanted.known.contains(name) {
                 try await parts.store.retire(name, at: parts.environment.now())
             }
         } catch {

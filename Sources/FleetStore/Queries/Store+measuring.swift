@@ -67,6 +67,35 @@ extension Store {
         }
     }
 
+    /// An allocation with what tells whose it is.
+    package struct MeasuredAllocationRow: Sendable {
+        package let allocation: MeasuredAllocation
+        package let federation: Federation.ID
+        package let target: Fleet.ID
+        package let version: Int64
+    }
+
+    /// The allocations of these that were admitted; at most a page's worth of them.
+    package func measuredAllocations(
+        _ ids: [Allocation.ID]
+    ) async throws(StoreError) -> [MeasuredAllocationRow] {
+        guard !ids.isEmpty else { return [] }
+        let rows = try await database.read(
+            SQL(
+                "allocations.measured_by_id",
+                """
+                SELECT allocation_id, status, has_begun, created_at, updated_at, federation_id, target_fleet_id, version \
+                FROM allocations WHERE status <> 'refused' AND allocation_id IN \(list: ids)
+                """))
+        return try rows.map { (row) throws(StoreError) in
+            MeasuredAllocationRow(
+                allocation: MeasuredAllocation(
+                    id: try row.id(0), status: try row.choice(1), hasBegun: try row.bool(2),
+                    createdAt: try row.timestamp(3), updatedAt: try row.timestamp(4)),
+                federation: try row.id(5), target: try row.name(6), version: try row.integer(7))
+        }
+    }
+
     /// Every membership that there is or was.
     package func memberships(
         of federation: Federation.ID, after: Fleet.ID?, size: Int

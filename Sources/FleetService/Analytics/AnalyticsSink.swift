@@ -1,0 +1,160 @@
+import FleetDomain
+package import FleetStore
+package import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Hands the log on to the analytics store, in order. Runs once for a database.
+///
+/// Its cursor moves when a batch is kept there for good: killed at any step, it sends again what the store may have, which
+/// counts nothing twice. It holds one batch, however far behind it is.
+package final class AnalyticsSink: Service {
+    package struct Limits: Sendable {
+        package var feed = AnalyticsFeed.Limits()
+        /// Batches begin at least this long apart while there is little: each makes the store a file per table.
+        package var batchAge = Duration.milliseconds(500)
+        /// After a failure it waits at random up to this, and up to twice as long after each further one, at most the
+        /// longest.
+        package var firstWait = Duration.milliseconds(100)
+        package var longestWait = Duration.seconds(2)
+
+        package init() {}
+    }
+
+    /// It cannot go on with what it was given; somebody has to look.
+    struct Unusable: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private static let lag = MetricsRegistry.Name(
+        "fleet_sink_lag_events", help: "Positions that the sink furthest behind has not read yet.")
+    private static let depth = MetricsRegistry.Name(
+        "fleet_sink_depth", help: "What sinks have read and are still to hand on.")
+
+    private struct Progress {
+        var position: Int64?
+        var depth = 0
+    }
+
+    private let store: Store
+    private let committed: CommittedLog
+    private let analytics: any AnalyticsStore
+    private let feed: AnalyticsFeed
+    private let limits: Limits
+    private let logger: Logger
+    private let progress = Mutex(Progress())
+
+    package init(
+        store: Store, committed: CommittedLog, analytics: any AnalyticsStore, limits: Limits = Limits(), logger: Logger
+    ) {
+        self.store = store
+        self.committed = committed
+        self.analytics = analytics
+        feed = AnalyticsFeed(store: store, tail: committed.tail, limits: limits.feed)
+        self.limits = limits
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            let follower = self.committed.tail.follow(as: nil)
+            defer { follower.end() }
+            var failures = 0
+            var reason: String?
+            while !Task.isCancelled {
+                do {
+                    try await self.serve(follower) { failures = 0 }
+                } catch {
+                    guard !Task.isCancelled else { break }
+                    // An open circuit tells nothing new.
+                    if !(error is CircuitBreaker.Open), reason != "\(error)" {
+                        reason = "\(error)"
+                        self.logger.warning("events wait for the analytics store", metadata: ["reason": "\(error)"])
+                    }
+                    await self.rest(after: failures)
+                    failures += 1
+                }
+            }
+        }
+    }
+
+    /// Goes on from where the store is, until something fails.
+    private func serve(_ follower: EventTail.Follower, onProgress: () -> Void) async throws {
+        try await analytics.migrate(for: installation())
+        var position = try await start()
+        var lastBatch = ContinuousClock.now - limits.batchAge
+        while !Task.isCancelled {
+            note(position, depth: 0)
+            let (committed, end) = (committed, position)
+            await follower.sleep { committed.position > end }
+            guard committed.position > position else { continue }
+            if committed.position - position < limits.feed.batchLength {
+                try await Task.sleep(until: lastBatch + limits.batchAge, clock: .continuous)
+            }
+            lastBatch = .now
+            guard let batch = try await feed.batch(after: position) else { continue }
+            note(position, depth: batch.events.count)
+            try await insert(batch)
+            onProgress()
+            try await store.keep([], of: .analytics, upTo: batch.end.position)
+            position = batch.end.position
+        }
+    }
+
+    /// Sends a batch until it is taken: the same, so that a store that remembers its token need not look at it twice.
+    private func insert(_ batch: AnalyticsBatch) async throws {
+        var failures = 0
+        while true {
+            do {
+                return try await analytics.insert(batch)
+            } catch {
+                failures += 1
+                // Then it may be another store by now, or none that is ready.
+                guard failures < 3, !Task.isCancelled else { throw error }
+                await rest(after: failures)
+            }
+        }
+    }
+
+    private func rest(after failures: Int) async {
+        let longest = min(limits.longestWait, limits.firstWait * (1 << min(failures, 10)))
+        try? await Task.sleep(for: longest * Double.random(in: 0...1))
+    }
+
+    /// Names the log, for as long as its database exists.
+    private func installation() async throws -> String {
+        let bytes = try await store.setting("analytics_installation") { (0..<16).map { _ in .random(in: 0...255) } }
+        return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// Where both agree that everything before was taken.
+    private func start() async throws -> Int64 {
+        let cursor = try await store.cursor(of: .analytics) ?? 0
+        let place = try await analytics.place() ?? .start
+        let end = try await store.endOfLog()
+        guard place.position <= end else {
+            throw Unusable(
+                description: """
+                    it has events up to \(place.position), and the log ends at \(end): the SQL database was put back to \
+                    an earlier state; empty the analytics database, and it is filled anew
+                    """)
+        }
+        return min(cursor, place.position)
+    }
+
+    // MARK: How far it is
+
+    private func note(_ position: Int64, depth: Int) {
+        progress.withLock { $0 = Progress(position: position, depth: depth) }
+    }
+
+    package func gauges() -> [MetricsRegistry.Gauge] {
+        let progress = progress.withLock { $0 }
+        // Before it has reached the store once, all of the log may wait.
+        let lag = max(0, committed.position - (progress.position ?? 0))
+        return [
+            (Self.lag, ["sink": "clickhouse"], Double(lag)),
+            (Self.depth, ["sink": "clickhouse"], Double(progress.depth)),
+        ]
+    }
+}

@@ -1,0 +1,73 @@
+package import FleetDomain
+
+/// Where facts of the log are kept besides, in a form that sums over very many of them are fast in. What it has can be
+/// made anew from the log at any time; no decision depends on it.
+package protocol AnalyticsStore: Dependency {
+    /// How long it keeps what happened; nobody may ask it about what was before.
+    var retention: Seconds { get }
+
+    /// Readies it for this database's log; does nothing when it is.
+    ///
+    /// - Parameter installation: names the log. What has another one's facts is refused, as is what a newer release made.
+    func migrate(for installation: String) async throws
+
+    /// Up to where in the log it has everything; nil when it has nothing of it, or is not ready for this release.
+    func place() async throws -> AnalyticsPlace?
+
+    /// Takes a stretch of the log; returns when it is kept for good. The same again, whole or in other stretches, changes
+    /// nothing.
+    func insert(_ batch: AnalyticsBatch) async throws
+
+    /// What it has of the log; beyond `place` it may have anything.
+    func source(upTo place: AnalyticsPlace) -> any MetricsSource
+
+    func close() async
+}
+
+/// A place in the log.
+package struct AnalyticsPlace: Sendable, Equatable {
+    package static let start = AnalyticsPlace(position: 0, at: Timestamp(milliseconds: 0))
+
+    package let position: Int64
+    /// When the event there happened.
+    package let at: Timestamp
+
+    package init(position: Int64, at: Timestamp) {
+        self.position = position
+        self.at = at
+    }
+}
+
+/// A stretch of the log with what follows from it.
+package struct AnalyticsBatch: Sendable {
+    /// In order, without a gap; at least one.
+    package let events: [Event]
+    /// The allocations that they changed, as they are by now: the log does not tell how far each is.
+    package let allocations: [MeasuredRequest]
+
+    package init(events: [Event], allocations: [MeasuredRequest]) {
+        precondition(!events.isEmpty, "a batch has events")
+        self.events = events
+        self.allocations = allocations
+    }
+
+    package var end: AnalyticsPlace {
+        AnalyticsPlace(position: events[events.count - 1].position, at: events[events.count - 1].at)
+    }
+
+    /// The same for the same stretch: what has it has the batch.
+    package var token: String { "\(events[0].position)-\(end.position)" }
+}
+
+/// What of an allocation is measured, its leases taken into account.
+package struct MeasuredRequest: Sendable, Equatable {
+    package let id: Allocation.ID
+    package let federation: Federation.ID
+    package let target: Fleet.ID
+    /// Rises with each of its changes and those of its leases.
+    package let version: Int64
+    package let status: AllocationStatus
+    package let outcome: RequestOutcome
+    package let decision: RequestDecision
+    package let createdAt: Timestamp
+}

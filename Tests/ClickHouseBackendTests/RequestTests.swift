@@ -1,0 +1,127 @@
+import ClickHouseBackend
+import FleetService
+import NIOCore
+import NIOPosix
+import Synchronization
+import Testing
+
+/// What needs no ClickHouse, but something that answers as one might.
+@Suite("What is sent to ClickHouse", .timeLimit(.minutes(2)))
+struct ClickHouseRequestTests {
+    @Test("a server that is too old is told so, and the password is in a header, never in a URL")
+    func tooOld() async throws {
+        try await CannedServer.run("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n18.16.1\n") { server in
+            var settings = ClickHouseSettings(addresses: [try server.address])
+            (settings.username, settings.password) = ("somebody", "se cret")
+            let clickHouse = ClickHouse(settings)
+            let reason = await ClickHouseTests.ReadinessTests.reason { try await clickHouse.check() }
+            await clickHouse.close()
+            #expect(reason == "it is version 18.16.1, and 22 or newer is needed")
+            let head = server.received
+            #expect(head.contains("X-ClickHouse-Key: se cret\r\n") && head.contains("X-ClickHouse-User: somebody\r\n"))
+            let line = head.prefix { $0 != "\r\n" }
+            #expect(line == "POST /?database=default HTTP/1.1", "\(line)")
+        }
+    }
+
+    @Test("what answers is no ClickHouse: it is not believed")
+    func somethingElse() async throws {
+        for answer in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+            "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
+        ] {
+            try await CannedServer.run(answer) { server in
+                let clickHouse = ClickHouse(ClickHouseSettings(addresses: [try server.address]))
+                let reason = await ClickHouseTests.ReadinessTests.reason { try await clickHouse.check() }
+                await clickHouse.close()
+                #expect(reason != nil)
+            }
+        }
+    }
+
+    @Test("where one address does not answer, the next is asked")
+    func nextAddress() async throws {
+        try await CannedServer.run("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n26.9.2.1\n") { server in
+            let dead = try #require(ClickHouseSettings.Address("127.0.0.1:9"))
+            let clickHouse = ClickHouse(ClickHouseSettings(addresses: [dead, try server.address]))
+            try await clickHouse.check()
+            await clickHouse.close()
+        }
+    }
+
+    @Test(
+        "an address is a host, with a port or not",
+        arguments: [
+            ("localhost", "localhost", 8123, false), ("10.0.0.1:9000", "10.0.0.1", 9000, false),
+            ("https://ch.example", "ch.example", 8443, true), ("http://ch:1/", "ch", 1, false),
+            ("[::1]:8123", "[::1]", 8123, false), ("https://[::1]", "[::1]", 8443, true),
+        ])
+    func address(text: String, host: String, port: Int, usesTLS: Bool) {
+        let address = ClickHouseSettings.Address(text)
+        #expect(address?.host == host && address?.port == port && address?.usesTLS == usesTLS)
+    }
+
+    @Test(
+        "anything else is none",
+        arguments: [
+            "", ":8123", "host:0", "host:99999", "user:password@host:1", "host/path", "ftp://host", "a b", "a:b:1",
+        ])
+    func noAddress(text: String) { #expect(ClickHouseSettings.Address(text) == nil) }
+}
+
+/// Gives every request the same answer, and remembers what it was sent.
+final class CannedServer: Sendable {
+    private let channel: any Channel
+    private let text: Received
+
+    fileprivate final class Received: Sendable { let text = Mutex("") }
+
+    private init(_ channel: any Channel, _ text: Received) {
+        self.channel = channel
+        self.text = text
+    }
+
+    var received: String { text.text.withLock { $0 } }
+    var address: ClickHouseSettings.Address {
+        get throws { try #require(ClickHouseSettings.Address("127.0.0.1:\(channel.localAddress?.port ?? 0)")) }
+    }
+
+    static func run(_ answer: String, _ body: (CannedServer) async throws -> Void) async throws {
+        let received = Received()
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Answering(answer, received))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let server = CannedServer(channel, received)
+        do {
+            try await body(server)
+        } catch {
+            try await channel.close()
+            throw error
+        }
+        try await channel.close()
+    }
+
+    private final class Answering: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+        private let answer: String
+        private let received: Received
+
+        init(_ answer: String, _ received: Received) {
+            self.answer = answer
+            self.received = received
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let text = String(buffer: unwrapInboundIn(data))
+            received.text.withLock { $0 += text }
+            // Its bodies are short: a request comes in one piece or its body after it.
+            guard text.contains("SELECT version()") else { return }
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
+        }
+    }
+}
