@@ -27,7 +27,7 @@ package struct MeasuredHistory: Sendable {
     private let start: Timestamp
 
     package init(seed: UInt64) async throws {
-        store = Store(database: try await TestDatabase.open())
+        store = Store(database: try await SQLiteDatabase.openInMemory())
         _ = try await store.migrate(now: VirtualClock.start)
         scenario = LedgerScenario(seed: seed)
         start = scenario.now

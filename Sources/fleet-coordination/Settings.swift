@@ -44,13 +44,14 @@ struct Settings: Sendable {
     }
 
     /// Every variable that is read; each secret also as `…_FILE`.
-    static let variables = [
-        "PORT", "HOST", "METRICS_PORT", "REPLICA_URL", "DATABASE_URL", "DATABASE_PASSWORD",
-        "DATABASE_PASSWORD_FILE", "DATABASE_POOL_SIZE", "DATABASE_STATEMENT_TIMEOUT_MS", "DATA_DIR", "LOG_LEVEL",
-        "SLOW_REQUEST_MS", "ADMIN_API_KEY",
-        "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
-        "ENCRYPTION_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE",
-    ] + kafkaVariables + redisVariables + clickHouseVariables
+    static let variables =
+        [
+            "PORT", "HOST", "METRICS_PORT", "REPLICA_URL", "DATABASE_URL", "DATABASE_PASSWORD",
+            "DATABASE_PASSWORD_FILE", "DATABASE_POOL_SIZE", "DATABASE_STATEMENT_TIMEOUT_MS", "DATA_DIR", "LOG_LEVEL",
+            "SLOW_REQUEST_MS", "ADMIN_API_KEY",
+            "ADMIN_API_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "JWT_JWKS_URL", "REQUIRE_IF_MATCH",
+            "ENCRYPTION_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE",
+        ] + kafkaVariables + redisVariables + clickHouseVariables
 
     /// - Throws: `SettingsError` with what to write instead.
     init(_ environment: [String: String]) throws(SettingsError) {

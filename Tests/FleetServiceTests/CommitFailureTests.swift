@@ -40,7 +40,10 @@ struct CommitFailureTests {
         }
     }
 
-    @Test("A full disk is storage_full, what needs no space goes on, and it heals")
+    @Test(
+        "A full disk is storage_full, what needs no space goes on, and it heals",
+        // Here every commit fails; on PostgreSQL what is told of the state is confirmed by one.
+        .enabled(if: TestDatabase.postgresURL == nil))
     func full() async throws {
         try await RunningWriter.run { writer in
             writer.database.setFault { _ in .full }
