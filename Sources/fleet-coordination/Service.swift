@@ -57,7 +57,8 @@ struct Service {
             if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
         }
         let issuer = try await issuer(memory.verdicts)
-        let dependencies: [any Dependency] = memory.dependencies + [bus, analytics].compactMap { $0 }
+        let optional: [(any Dependency)?] = [bus, analytics]
+        let dependencies = memory.dependencies + optional.compactMap { $0 }
         let api = API(
             store: store, orchestrator: orchestrator, replica: replica, environment: .system,
             authenticator: .reading(
