@@ -62,9 +62,11 @@ extension Store {
             try makeDirectories([settings.dataDirectory, URL(filePath: path).deletingLastPathComponent().path])
             return Store(database: try await SQLiteDatabase.open(path: path))
         case .postgres(let address):
-            try makeDirectories([settings.dataDirectory])
             let configuration = try address.configuration(schema: "fleet_coordination", readers: address.poolSize)
-            return Store(database: try await PostgresDatabase.open(configuration))
+            let database = try await PostgresDatabase.open(configuration)
+            // Whoever cannot start writes nothing.
+            try makeDirectories([settings.dataDirectory])
+            return Store(database: database)
         }
     }
 

@@ -83,7 +83,10 @@ private enum ImportRule {
                 "FleetHTTP", "FleetService", "FleetStore", "FleetDomain", "FleetJSON", "SQLiteBackend",
                 "PostgresBackend", "KafkaBackend", "RedisBackend", "ClickHouseBackend",
             ],
-            ["ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals"]),
+            [
+                "ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "NIOSSL", "ServiceLifecycle",
+                "UnixSignals",
+            ]),
         // The tests' kit runs the whole service in process; no target of the product may import it.
         "FleetTestSupport": Row(
             [

@@ -91,7 +91,6 @@ struct BusSinkTests {
             }
             #expect(stage.bus.records.map(\.position) == Array(1...45))
             #expect(try await stage.cursor == 45)
-            #expect(stage.bus.isClosed)
             #expect(stage.bus.batches.allSatisfy { $0 <= 10 })
             // A second start has nothing to publish.
             try await stage.publishing { try await stage.log(1) }

@@ -19,7 +19,6 @@ final class RecordingBus: EventBus {
         var batches: [Int] = []
         var topics: [String] = []
         var isReachable = true
-        var isClosed = false
         var decide: (@Sendable (Int) -> Fate?)?
     }
 
@@ -39,7 +38,6 @@ final class RecordingBus: EventBus {
     /// Records of each batch that was offered.
     var batches: [Int] { state.withLock { $0.batches } }
     var topics: [String] { state.withLock { $0.topics } }
-    var isClosed: Bool { state.withLock { $0.isClosed } }
 
     func setReachable(_ isReachable: Bool) { state.withLock { $0.isReachable = isReachable } }
 
@@ -67,7 +65,7 @@ final class RecordingBus: EventBus {
         }
     }
 
-    func close() async { state.withLock { $0.isClosed = true } }
+    func close() async {}
 }
 
 extension BusRecord {

@@ -30,7 +30,7 @@ extension Symptom {
             "a database without a path", ["DATABASE_URL": "sqlite://"],
             "DATABASE_URL is not usable; write sqlite://PATH, as in sqlite://data/fleet.db, or postgres://HOST/NAME."),
         refusedStart(
-            "a PostgreSQL address that is none", ["DATABASE_URL": "postgres://host:port:1/fleet"],
+            "a PostgreSQL address that is none", ["DATABASE_URL": "postgres://%zz/fleet"],
             "DATABASE_URL is not usable; write postgres://USER@HOST:PORT/NAME, special characters percent-encoded."),
         refusedStart(
             "a PostgreSQL that nobody serves", ["DATABASE_URL": "postgres://127.0.0.1:9/fleet?connect_timeout=2"],
