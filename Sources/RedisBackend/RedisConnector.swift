@@ -61,9 +61,9 @@ struct RedisConnector: Sendable {
     /// user may have as few as can be.
     private func greet(_ connection: RedisConnection) async throws {
         let server: [String: String]
-        do {
-            server = try await connection.send(greeting(options.password), patience: options.connectPatience).fields
-        } catch RedisError.refused(let text) where text.lowercased().contains("unknown command") {
+        do { server = try await signIn(connection).fields } catch RedisError.refused(let text)
+            where text.lowercased().contains("unknown command")
+        {
             throw RedisError.tooOld("older than Redis 6")
         }
         if let version = server["version"], let major = version.split(separator: ".").first.flatMap({ Int($0) }),
@@ -81,6 +81,18 @@ struct RedisConnector: Sendable {
         if options.database != 0 {
             _ = try await connection.send(
                 RedisCommand("SELECT", String(options.database)), patience: options.connectPatience)
+        }
+    }
+
+    private func signIn(_ connection: RedisConnection) async throws -> Reply {
+        do {
+            return try await connection.send(greeting(options.password), patience: options.connectPatience)
+        } catch RedisError.notPermitted where options.password != nil {
+            // Redis 6.0 asks what the default user may do, before it looks who signs in.
+            let words = ["AUTH", options.username ?? "default", options.password?.text ?? ""]
+            _ = try await connection.send(
+                RedisCommand(words.map { Array($0.utf8) }), patience: options.connectPatience)
+            return try await connection.send(greeting(nil), patience: options.connectPatience)
         }
     }
 

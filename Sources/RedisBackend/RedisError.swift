@@ -54,7 +54,8 @@ package enum RedisError: Error, Equatable, CustomStringConvertible {
             case "NOPERM": .notPermitted(String(line.dropFirst("NOPERM ".count)))
             case "READONLY": .isReplica
             case "MOVED", "CROSSSLOT", "CLUSTERDOWN": .isCluster
-            default: .refused(line)
+            // Before Redis 7 what a script is refused is wrapped in an error of the script.
+            default: text.contains("-READONLY ") ? .isReplica : .refused(line)
             }
     }
 }

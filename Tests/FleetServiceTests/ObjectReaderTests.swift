@@ -184,6 +184,8 @@ struct ChangeIndexTests {
     func everyChange() {
         for seed in Generator.seeds(Effort.seeds(20, slow: 400)) {
             var scenario = LedgerScenario(seed: seed)
+            let index = ChangeIndex()
+            index.arm()
             for step in 0..<80 {
                 let before = scenario.ledger
                 let outcome = scenario.step()
@@ -191,9 +193,12 @@ struct ChangeIndexTests {
                 for event in outcome.events {
                     ledger.confirm()
                     ledger.apply(event)
+                    let (stamp, place) = (index.stamp, Comment("seed \(seed), step \(step), \(event.type)"))
+                    index.follow([event])
                     let changed = Set(ledger.unconfirmed.changes.compactMap { ObjectKey($0.new) })
-                    #expect(
-                        changed.isSubset(of: ObjectKey.changed(by: event)), "seed \(seed), step \(step), \(event.type)")
+                    #expect(changed.isSubset(of: ObjectKey.changed(by: event)), place)
+                    guard let stamp else { continue }
+                    for key in changed { #expect(!index.areCurrent([(key, stamp)]), place) }
                 }
             }
         }

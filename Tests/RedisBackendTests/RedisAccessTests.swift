@@ -56,7 +56,8 @@ struct RedisAccessTests {
             .deletingLastPathComponent()
         let document = try String(contentsOf: checkout.appending(path: "docs/redis.md"), encoding: .utf8)
         let line = try #require(document.split(separator: "\n").first { $0.hasPrefix("ACL SETUSER fleet ") })
-        return String(line).replacing("ACL SETUSER", with: "user").replacing("PASSWORD", with: "swordfish")
+        let user = String(line).replacing("ACL SETUSER", with: "user").replacing("PASSWORD", with: "swordfish")
+        return RedisServer.knowsChannels ? user : user.replacing("resetchannels &fleet:* ", with: "")
     }
 
     private static func reason(_ server: RedisServer, _ change: (inout RedisOptions) -> Void = { _ in }) async throws
@@ -91,7 +92,7 @@ struct RedisAccessTests {
 
     @Test("says in one sentence why it cannot be used, and never tells the password")
     func reasons() async throws {
-        let server = try RedisServer("requirepass swordfish\nuser poor on >swordfish ~fleet:* &* +@all -eval -evalsha")
+        let server = try RedisServer("requirepass swordfish\nuser poor on >swordfish ~fleet:* +@all -eval -evalsha")
         try await server.start()
         let wrong = try await Self.reason(server) { $0.password = RedisOptions.Password("sesame-secret") }
         #expect(wrong == "the server refuses REDIS_USERNAME or REDIS_PASSWORD")
@@ -101,16 +102,14 @@ struct RedisAccessTests {
             $0.username = "poor"
             $0.password = RedisOptions.Password("swordfish")
         }
-        #expect(poor == "the user lacks a permission: this user has no permissions to run the 'evalsha' command")
+        // In the words of the server, which differ from version to version.
+        #expect(poor?.hasPrefix("the user lacks a permission: ") == true && poor?.contains("'evalsha'") == true)
         let elsewhere = try await Self.reason(server) {
             $0.username = "poor"
             $0.password = RedisOptions.Password("swordfish")
             $0.prefix = "other:"
         }
-        #expect(
-            elsewhere
-                == "the user lacks a permission: this user has no permissions to access one of the keys used as arguments"
-        )
+        #expect(elsewhere?.hasPrefix("the user lacks a permission: ") == true && elsewhere?.contains("key") == true)
         let nothing = try await Self.reason(server) {
             $0.addresses = [RedisOptions.Address(host: "127.0.0.1", port: 1)]
         }

@@ -8,9 +8,12 @@ import Testing
 
 /// A real Redis of this test, on a spare port of the loopback address and in a folder of its own; ended by its id.
 final class RedisServer: Sendable {
-    /// Debian's redis-tools has the server under another name: it is what it is called.
-    static let program: String? = ["/usr/bin", "/usr/local/bin"].map { $0 + "/redis-check-rdb" }
-        .first { FileManager.default.isExecutableFile(atPath: $0) }
+    /// Debian's redis-tools has the server under another name: it is what it is called. `FLEET_REDIS_SERVER` names another
+    /// one, such as a Valkey.
+    static let program: String? = [
+        ProcessInfo.processInfo.environment["FLEET_REDIS_SERVER"], "/usr/bin/redis-check-rdb",
+        "/usr/local/bin/redis-check-rdb",
+    ].compactMap(\.self).first { FileManager.default.isExecutableFile(atPath: $0) }
 
     /// Says loudly that nothing was tested.
     static let isInstalled: Bool = {
@@ -23,7 +26,7 @@ final class RedisServer: Sendable {
 
     let port: Int
     let folder: String
-    private let name: String
+    private let isSentinel: Bool
     private let configuration: String
     private let id = Mutex<pid_t>(0)
 
@@ -33,7 +36,7 @@ final class RedisServer: Sendable {
     init(_ configuration: String = "", isSentinel: Bool = false) throws {
         port = try Self.sparePort()
         folder = FileManager.default.temporaryDirectory.appending(path: "redis-\(UUID().uuidString)").path
-        name = isSentinel ? "redis-sentinel" : "redis-server"
+        self.isSentinel = isSentinel
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         self.configuration = """
             bind 127.0.0.1
@@ -64,9 +67,10 @@ final class RedisServer: Sendable {
         }
         try? FileManager.default.removeItem(atPath: folder + "/log")
         let program = try #require(Self.program)
-        id.withLock { $0 = Child.spawn(program, as: name, [file]) }
-        let isSentinel = name == "redis-sentinel"
-        try await eventually("the start of \(name): \(log)") {
+        id.withLock {
+            $0 = Child.spawn(program, as: "redis-server", [file] + (isSentinel ? ["--sentinel"] : []))
+        }
+        try await eventually("the start of a server: \(log)") {
             isSentinel ? log.contains("Sentinel ID is") : log.contains("Ready to accept connections")
         }
     }
@@ -89,7 +93,25 @@ final class RedisServer: Sendable {
         Child.output("redis-cli", ["-h", "127.0.0.1", "-p", String(port)] + words)
     }
 
+    /// Whether users are held to channels: since Redis 6.2.
+    static let knowsChannels: Bool = {
+        guard let program else { return false }
+        let said = Child.output(program, as: "redis-server", ["--version"])
+        return !said.contains("v=6.0.")
+    }()
+
+    /// The bus of a cluster listens 10,000 above its port.
+    private static let portMax = 55_000
+
     private static func sparePort() throws -> Int {
+        for _ in 0..<100 {
+            let port = try anyPort()
+            if port <= portMax { return port }
+        }
+        return try anyPort()
+    }
+
+    private static func anyPort() throws -> Int {
         let socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()
@@ -126,10 +148,10 @@ enum Child {
     }
 
     /// Runs a program to its end.
-    static func output(_ program: String, _ arguments: [String]) -> String {
+    static func output(_ program: String, as name: String? = nil, _ arguments: [String]) -> String {
         let file = FileManager.default.temporaryDirectory.appending(path: "output-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: file) }
-        let id = spawn(program, as: program, arguments, output: file)
+        let id = spawn(program, as: name ?? program, arguments, output: file)
         guard id > 0 else { return "\(program) cannot be run" }
         waitpid(id, nil, 0)
         return ((try? String(contentsOfFile: file, encoding: .utf8)) ?? "").trimmingCharacters(in: .newlines)

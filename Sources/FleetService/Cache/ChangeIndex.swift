@@ -108,7 +108,8 @@ package final class ChangeIndex: Sendable {
 
     // MARK: Another process
 
-    /// These events were committed by another process; they follow those that are known.
+    /// These events were committed by another process; they follow those that are known. They are read where objects are
+    /// read, so that who reads an object next finds at least what they say.
     package func follow(_ events: [Event]) {
         state.withLock { state in
             guard !state.marks.isEmpty else { return }

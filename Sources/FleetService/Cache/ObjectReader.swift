@@ -35,6 +35,8 @@ package struct ObjectReader: Sendable {
 
     /// Before the writer starts, so that it notes what changes.
     ///
+    /// - Precondition: the store answers with all that this process knows to be committed; a standby that is behind
+    ///   it would give copies that claim more than they hold.
     /// - Parameter isDatabaseRemote: an embedded database answers within microseconds, and is read itself.
     package init(
         _ store: Store, _ committed: CommittedLog, cache: any SharedCache, seal: CacheSeal, isDatabaseRemote: Bool,
