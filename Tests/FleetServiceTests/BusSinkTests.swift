@@ -210,6 +210,69 @@ struct BusSinkTests {
         }
     }
 
+    @Test("publishes a stretch again where it is asked to, marked and in order, also when that fails on its way")
+    func replays() async throws {
+        try await run { stage in
+            try await stage.log(60)
+            let failures = Countdown(3)
+            try await stage.publishing {
+                try await eventually("all is published") { stage.bus.records.count == 60 }
+                stage.bus.setFate { count in
+                    failures.take() ? RecordingBus.Fate(stored: count / 2, told: count / 3) : nil
+                }
+                let answer = await stage.writer.submit(
+                    .admin("event_replay.start") { ledger, context throws(FleetError) in
+                        try ledger.replayToBus(from: 11, to: 45, &context)
+                    })
+                let replay = try #require(answer.decision?.entity?.asReplay)
+                try await eventually("it is over") {
+                    try await stage.writer.store.replay(replay.id)?.status == .completed
+                }
+                try await stage.log(1)
+                try await eventually("what is live goes on") { stage.bus.records.last?.position == 63 }
+                let again = stage.bus.records.filter { $0["ce_replayid"] == replay.id.description }.map(\.position)
+                #expect(Set(again) == Set(11...45))
+                var seen: Set<Int64> = []
+                #expect(again.filter { seen.insert($0).inserted } == Array(11...45))
+                #expect(
+                    try await stage.writer.store.progress(of: try await stage.writer.store.replay(replay.id)!)?
+                        .delivered == 35)
+            }
+            let live = stage.bus.records.filter { $0["ce_replayid"] == nil }.map(\.position)
+            #expect(Set(live) == Set(1...63))
+        }
+    }
+
+    @Test("a replay that a stop cuts short goes on where it was")
+    func replayAcrossStop() async throws {
+        try await run { stage in
+            try await stage.log(60)
+            try await stage.publishing { try await eventually("all is published") { stage.bus.records.count == 60 } }
+            let answer = await stage.writer.submit(
+                .admin("event_replay.start") { ledger, context throws(FleetError) in
+                    try ledger.replayToBus(from: 1, to: 60, &context)
+                })
+            let replay = try #require(answer.decision?.entity?.asReplay)
+            // After two batches of it nothing is stored.
+            let passes = Countdown(2)
+            stage.bus.setFate { count in
+                count < 10 || passes.take() ? nil : RecordingBus.Fate(stored: 0, told: 0)
+            }
+            try await stage.publishing(dies: true) {
+                try await eventually("part is published") { stage.bus.records.count == 81 }
+            }
+            stage.bus.setFate(nil)
+            let before = stage.bus.records.count
+            try await stage.publishing {
+                try await eventually("it is over") {
+                    try await stage.writer.store.replay(replay.id)?.status == .completed
+                }
+            }
+            let again = stage.bus.records.filter { $0["ce_replayid"] != nil }.map(\.position)
+            #expect(Set(again) == Set(1...60) && stage.bus.records.count > before)
+        }
+    }
+
     @Test("tells how far it is behind, beside the other sinks")
     func gauges() async throws {
         try await run { stage in
