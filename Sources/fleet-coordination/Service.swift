@@ -53,6 +53,7 @@ struct Service {
                 services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+        await bus?.close()
         await store.database.close()
         await keys.database.close()
         logger.info("stopped")

@@ -91,7 +91,6 @@ struct BusSinkTests {
             }
             #expect(stage.bus.records.map(\.position) == Array(1...45))
             #expect(try await stage.cursor == 45)
-            #expect(stage.bus.isClosed)
             #expect(stage.bus.batches.allSatisfy { $0 <= 10 })
             // A second start has nothing to publish.
             try await stage.publishing { try await stage.log(1) }
@@ -151,6 +150,21 @@ struct BusSinkTests {
             }
             try await expectWhole(stage)
             #expect(stage.bus.records.map(\.position) == Array(1...200))
+        }
+    }
+
+    @Test("publishes all that goes before an event that the bus refuses, and nothing behind it")
+    func poison() async throws {
+        try await run { stage in
+            try await stage.log(40)
+            stage.bus.refuse(18)
+            try await stage.publishing {
+                try await eventually("all before is stored") { try await stage.cursor == 17 }
+                #expect(stage.bus.records.last?.position == 17)
+                stage.bus.refuse(nil)
+                try await eventually("the rest follows") { try await stage.cursor == 40 }
+            }
+            try await expectWhole(stage)
         }
     }
 

@@ -45,6 +45,7 @@ struct KafkaSinkTests {
                 try await tasks.waitForAll()
             }
         }
+        await bus.close()
     }
 
     /// nil where the brokers are real.

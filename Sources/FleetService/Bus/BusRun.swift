@@ -13,6 +13,9 @@ struct BusRun {
     private var hasBegun = false
     /// Whether the bus took what it was handed last.
     private var isTrusted = false
+    /// How many events it hands over in one go. Fewer after a failure, down to one: what goes before an event that the bus
+    /// refuses is stored, and only that event holds up the rest.
+    private var batch: Int
     /// Stretches that are published again.
     private var replays: [BusReplay] = []
     /// As of which change of what is pushed where they are.
@@ -23,6 +26,7 @@ struct BusRun {
     init(_ parts: BusSink.Parts, _ place: BusSink.Place) {
         self.parts = parts
         self.place = place
+        batch = parts.limits.batch
     }
 
     /// Returns when there may be something to do.
@@ -133,8 +137,8 @@ struct BusRun {
     private func read(after position: Int64, upTo end: Int64, from tail: EventTail?) async throws -> [Event] {
         var (events, weight): ([Event], Int) = ([], 0)
         var last = position
-        while last < end, events.count < parts.limits.batch, weight < parts.limits.weight {
-            let limit = min(parts.limits.batch - events.count, parts.limits.slice, Int(clamping: end - last))
+        while last < end, events.count < batch, weight < parts.limits.weight {
+            let limit = min(batch - events.count, parts.limits.slice, Int(clamping: end - last))
             let slice: [Event] =
                 if let held = tail?.events(after: last, limit: limit) { held } else {
                     try await parts.store.events(after: last, limit: limit)
@@ -173,11 +177,13 @@ struct BusRun {
             }
             prepared.formUnion(topics)
             self.isTrusted = true
+            batch = min(batch * 2, parts.limits.batch)
         } catch {
             failure = error
             self.isTrusted = false
             // Somebody may have deleted one.
             prepared = []
+            if !(error is CircuitBreaker.Open) { batch = max(batch / 2, 1) }
         }
         parts.metrics.count(Self.records, ["outcome": "taken"], by: Double(taken))
         if taken < records.count, !(failure is CircuitBreaker.Open) {
