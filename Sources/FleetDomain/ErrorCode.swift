@@ -81,6 +81,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case webhookDisabled = "webhook_disabled"
     case replayRangeInvalid = "replay_range_invalid"
     case replayLimit = "replay_limit"
+    case busNotConfigured = "bus_not_configured"
     case backlogFull = "backlog_full"
     case sameFleet = "same_fleet"
     case recordNotCovered = "record_not_covered"

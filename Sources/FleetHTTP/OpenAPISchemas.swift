@@ -247,7 +247,8 @@ enum OpenAPISchemas {
         (
             "EventReplay",
             [
-                ("replay_id", .uuid, true), ("webhook_id", .uuid, true), ("fleet_id", .name, true),
+                ("replay_id", .uuid, true), ("webhook_id", .uuid, false), ("fleet_id", .name, false),
+                ("topic", .boolean, false),
                 ("status", .choice(EventReplayStatus.self), true), ("status_reason", text, false),
                 ("delivered", quantity, false), ("failed", quantity, false), ("pending", quantity, false),
                 ("version", quantity, true), ("created_at", .timestamp, true), ("ended_at", .timestamp, false),

@@ -102,7 +102,7 @@ package enum Router {
         .init(.post, w + "/{webhook_id}/rotate-secret", .permission(.communicationManage), "Have another secret sign", answers: [(200, "Webhook")], handler: WebhookRoutes.rotateSecret),
         .init(.post, w + "/{webhook_id}/replay", .permission(.communicationManage), "Have a range pushed again", body: WebhookRoutes.range, answers: [(201, "EventReplay")], handler: WebhookRoutes.replay),
         .init(.get, w + "/{webhook_id}/deliveries", .permission(.communicationManage), "Read what was pushed", parameters: Filters.pushes, answers: [(200, "WebhookDeliveryList")], handler: WebhookRoutes.deliveries),
-        .init(.post, API.base + "/event-replays", .permission(.eventReplay), "Have a range of the log pushed again", body: EventReplayRoutes.draft, answers: [(201, "EventReplay")], handler: EventReplayRoutes.create),
+        .init(.post, API.base + "/event-replays", .permission(.eventReplay), "Have a range of the log pushed or published again", body: EventReplayRoutes.draft, answers: [(201, "EventReplay")], handler: EventReplayRoutes.create),
         .init(.get, API.base + "/event-replays/{replay_id}", .permission(.eventReplay), "Read how far a replay is", answers: [(200, "EventReplay")], handler: EventReplayRoutes.get),
         .init(.delete, API.base + "/event-replays/{replay_id}", .permission(.eventReplay), "Cancel a replay", answers: [(204, nil)], handler: EventReplayRoutes.cancel),
     ]

@@ -70,6 +70,12 @@ extension LedgerScenario {
         guard let webhook = anyWebhook() else { return registerWebhook() }
         let first = random.int(in: 0...ledger.position)
         let last = random.int(in: 0...ledger.position + 1)
+        guard !first.isMultiple(of: 5) else {
+            let caller = last.isMultiple(of: 4) ? caller(for: webhook.fleet) : Self.admin
+            return command("begin replay to bus", as: caller) { ledger, context throws(FleetError) in
+                try ledger.replayToBus(from: first, to: last, &context)
+            }
+        }
         return command("begin replay", as: caller(for: webhook.fleet)) { ledger, context throws(FleetError) in
             try ledger.replay(to: webhook.id, from: first, to: last, under: .eventReplay, &context)
         }
@@ -78,13 +84,14 @@ extension LedgerScenario {
     private mutating func endReplay() -> LedgerCommand {
         guard let replay = ledger.replays.values.min(by: { $0.id < $1.id }) else { return beginReplay() }
         guard random.chance(50) else {
-            return command("complete replay", as: Self.operatorOf(replay.fleet)) {
+            return command("complete replay", as: replay.fleet.map { Self.operatorOf($0) } ?? .system) {
                 ledger, context throws(FleetError) in
                 ledger.completeReplay(replay.id, &context)
                 return nil
             }
         }
-        return command("cancel replay", as: caller(for: replay.fleet)) { ledger, context throws(FleetError) in
+        return command("cancel replay", as: replay.fleet.map { caller(for: $0) } ?? Self.admin) {
+            ledger, context throws(FleetError) in
             try ledger.cancelReplay(replay.id, &context)
         }
     }

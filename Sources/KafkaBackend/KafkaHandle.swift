@@ -55,6 +55,7 @@ final class KafkaNotes: Sendable {
         var failure: KafkaError?
         /// Of the connection.
         var lastError: KafkaError?
+        var complaints: Set<String> = []
     }
 
     private let state = Mutex(State())
@@ -101,6 +102,9 @@ final class KafkaNotes: Sendable {
         }
     }
 
+    /// Whether it was not complained of before.
+    func isNews(_ complaint: String) -> Bool { state.withLock { $0.complaints.insert(complaint).inserted } }
+
     fileprivate func log(_ facility: String, _ text: String) {
         logger.debug("librdkafka", metadata: ["facility": "\(facility)", "text": "\(text)"])
     }
@@ -138,7 +142,7 @@ final class KafkaConfiguration {
         }
         if errors {
             rd_kafka_conf_set_error_cb(pointer) { _, code, text, opaque in
-                let error = KafkaError(rd_kafka_resp_err_t(code), text.map { String(cString: $0) })
+                let error = KafkaError(rd_kafka_resp_err_t(code), text.map { sentence(String(cString: $0)) })
                 KafkaNotes.of(opaque)?.note(error)
             }
         }
@@ -154,6 +158,11 @@ final class KafkaConfiguration {
         pointer = nil
         return made
     }
+}
+
+/// What the library says, without how long that took and how often it happened.
+private func sentence(_ text: String) -> String {
+    text.firstRange(of: " (after ").map { String(text[..<$0.lowerBound]) } ?? text
 }
 
 extension KafkaNotes {

@@ -31,18 +31,20 @@ final class KafkaPublisher: Sendable {
             return BusReceipt(taken: 0, failure: error)
         }
         handle.notes.begin(records.count)
-        var failure: KafkaError?
+        var refusal: KafkaError?
         var offered = 0
         for record in records {
-            failure = handle.offer(record, number: offered)
-            if failure != nil { break }
+            refusal = handle.offer(record, number: offered)
+            if refusal != nil { break }
             offered += 1
         }
-        if failure == nil { failure = wait(for: offered, of: handle, until: limit) }
-        guard failure != nil else { return BusReceipt(taken: records.count, failure: nil) }
-        client.withLock { $0 = nil }
-        abandon(offered, of: handle)
-        return BusReceipt(taken: handle.notes.taken, failure: handle.fatalError ?? failure)
+        if let failure = wait(for: offered, of: handle, until: limit) {
+            client.withLock { $0 = nil }
+            abandon(offered, of: handle)
+            return BusReceipt(taken: handle.notes.taken, failure: handle.fatalError ?? failure)
+        }
+        // Those before one that the library did not take are stored, and leave no gap.
+        return BusReceipt(taken: offered, failure: refusal)
     }
 
     func close() { client.withLock { $0 = nil } }

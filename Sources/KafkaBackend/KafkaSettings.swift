@@ -51,8 +51,9 @@ package struct KafkaSettings: Sendable {
         package var stopPatience = Duration.seconds(2)
         /// Shorter than `DependencyMonitor.patience`, so that the reason is ours.
         package var reachPatience = Duration.milliseconds(900)
-        /// How long making topics may take, and being told how long others keep what is in them.
-        package var topicPatience = Duration.seconds(20)
+        /// How long making topics may take, and being told how long others keep what is in them. A stop may have to wait so
+        /// long.
+        package var topicPatience = Duration.seconds(10)
         package var retentionPatience = Duration.seconds(3)
         /// Topics that are made in one request.
         package var topicsAtOnce = 100

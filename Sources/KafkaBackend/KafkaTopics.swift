@@ -94,18 +94,18 @@ struct KafkaTopics {
             }
             guard topic.error == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(topic.error, name) }
             if topic.partitions != Int(settings.partitions) {
-                logger.warning(
-                    "a topic is not as it is set",
-                    metadata: [
-                        "topic": "\(name)", "partitions": "\(topic.partitions)", "wanted": "\(settings.partitions)",
-                    ])
+                complain(of: name, ["partitions": "\(topic.partitions)", "wanted": "\(settings.partitions)"])
             }
         }
         for (name, kept) in retentions(of: names) where kept != retention {
-            logger.warning(
-                "a topic is not as it is set",
-                metadata: ["topic": "\(name)", "retention_ms": "\(kept)", "wanted": "\(retention)"])
+            complain(of: name, ["retention_ms": "\(kept)", "wanted": "\(retention)"])
         }
+    }
+
+    /// Once for as long as the service runs.
+    private func complain(of name: String, _ difference: Logger.Metadata) {
+        guard handle.notes.isNews("\(name) \(difference.keys.sorted())") else { return }
+        logger.warning("a topic is not as it is set", metadata: difference.merging(["topic": "\(name)"]) { $1 })
     }
 
     /// All that the user may know of. Asked for one, the brokers may make it, and not as it is set.

@@ -74,6 +74,50 @@ struct EventReplayTests {
         }
     }
 
+    @Test("to a topic is for those who may replay everywhere, and for a service that has one")
+    func toTopic() async throws {
+        @Sendable func body(_ place: String, _ target: String) -> String {
+            #"{"from_position":"\#(place)","to_position":"\#(place)","target":\#(target)}"#
+        }
+        try await WebhookStage.run { stage in
+            let place = try #require(try await stage.service.ok("GET", "/events").rows("events").first).text("sequence")
+            try await stage.service.refused(
+                409, "bus_not_configured", "POST", "/event-replays", body(place, #"{"topic":true}"#))
+            let own = try #require(try await stage.sequences().first?.place)
+            try await stage.service.refused(
+                403, "permission_denied", "POST", "/event-replays", body(own, #"{"topic":true}"#),
+                key: .some(stage.key("blue")))
+            let webhook = try await stage.register(types: ["fleet.registered"]).text("webhook_id")
+            for target in [#"{}"#, #"{"topic":false}"#, #"{"topic":true,"webhook_id":"\#(webhook)"}"#] {
+                try await stage.service.refused(422, "validation_failed", "POST", "/event-replays", body(place, target))
+            }
+        }
+        try await TestService.run(dependencies: [Bus()]) { service in
+            _ = try await service.found([("red", "none"), ("blue", "none")])
+            let place = try #require(try await service.ok("GET", "/events").rows("events").first).text("sequence")
+            let made = try await service.ok("POST", "/event-replays", body(place, #"{"topic":true}"#))
+            #expect(made.status == 201 && made["topic"]?.boolValue == true && made["webhook_id"] == nil)
+            let path = "/event-replays/\(made.text("replay_id"))"
+            let state = try await service.ok("GET", path)
+            #expect(state["delivered"]?.integerValue == 0 && state["pending"]?.integerValue == 1)
+            // It is no fleet's: nobody else learns of it.
+            let red = try await service.key([.fleetOperator], fleets: [apiName("red")])
+            try await service.refused(404, "replay_not_found", "GET", path, key: .some(red))
+            try await service.refused(404, "replay_not_found", "DELETE", path, key: .some(red))
+            let types = try await service.ok("GET", "/events", key: .some(red)).rows("events").map { $0.text("type") }
+            #expect(!types.contains("atlasmesh.fleet.event_replay.started"))
+            #expect(try await service.ok("DELETE", path).status == 204)
+            #expect(try await service.ok("GET", path).text("status") == "cancelled")
+        }
+    }
+
+    /// A bus that is there.
+    private struct Bus: Dependency {
+        let name = DependencyName.kafka
+        let breaker = CircuitBreaker()
+        func check() async throws {}
+    }
+
     @Test("is refused for a range that is not there, with a code for each fault")
     func refused() async throws {
         try await WebhookStage.run { stage in

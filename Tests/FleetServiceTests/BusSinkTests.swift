@@ -153,6 +153,21 @@ struct BusSinkTests {
         }
     }
 
+    @Test("publishes all that goes before an event that the bus refuses, and nothing behind it")
+    func poison() async throws {
+        try await run { stage in
+            try await stage.log(40)
+            stage.bus.refuse(18)
+            try await stage.publishing {
+                try await eventually("all before is stored") { try await stage.cursor == 17 }
+                #expect(stage.bus.records.last?.position == 17)
+                stage.bus.refuse(nil)
+                try await eventually("the rest follows") { try await stage.cursor == 40 }
+            }
+            try await expectWhole(stage)
+        }
+    }
+
     @Test("Invariant 14: whatever is lost or told wrongly, every event arrives, in order, and the cursor skips none")
     func faults() async throws {
         for seed in Generator.seeds(Effort.seeds(12, slow: 300)) {
@@ -206,6 +221,69 @@ struct BusSinkTests {
             }
             #expect(stage.bus.records.count == (isAfter ? 31 : 61))
             try await expectWhole(stage)
+        }
+    }
+
+    @Test("publishes a stretch again where it is asked to, marked and in order, also when that fails on its way")
+    func replays() async throws {
+        try await run { stage in
+            try await stage.log(60)
+            let failures = Countdown(3)
+            try await stage.publishing {
+                try await eventually("all is published") { stage.bus.records.count == 60 }
+                stage.bus.setFate { count in
+                    failures.take() ? RecordingBus.Fate(stored: count / 2, told: count / 3) : nil
+                }
+                let answer = await stage.writer.submit(
+                    .admin("event_replay.start") { ledger, context throws(FleetError) in
+                        try ledger.replayToBus(from: 11, to: 45, &context)
+                    })
+                let replay = try #require(answer.decision?.entity?.asReplay)
+                try await eventually("it is over") {
+                    try await stage.writer.store.replay(replay.id)?.status == .completed
+                }
+                try await stage.log(1)
+                try await eventually("what is live goes on") { stage.bus.records.last?.position == 63 }
+                let again = stage.bus.records.filter { $0["ce_replayid"] == replay.id.description }.map(\.position)
+                #expect(Set(again) == Set(11...45))
+                var seen: Set<Int64> = []
+                #expect(again.filter { seen.insert($0).inserted } == Array(11...45))
+                #expect(
+                    try await stage.writer.store.progress(of: try await stage.writer.store.replay(replay.id)!)?
+                        .delivered == 35)
+            }
+            let live = stage.bus.records.filter { $0["ce_replayid"] == nil }.map(\.position)
+            #expect(Set(live) == Set(1...63))
+        }
+    }
+
+    @Test("a replay that a stop cuts short goes on where it was")
+    func replayAcrossStop() async throws {
+        try await run { stage in
+            try await stage.log(60)
+            try await stage.publishing { try await eventually("all is published") { stage.bus.records.count == 60 } }
+            let answer = await stage.writer.submit(
+                .admin("event_replay.start") { ledger, context throws(FleetError) in
+                    try ledger.replayToBus(from: 1, to: 60, &context)
+                })
+            let replay = try #require(answer.decision?.entity?.asReplay)
+            // After two batches of it nothing is stored.
+            let passes = Countdown(2)
+            stage.bus.setFate { count in
+                count < 10 || passes.take() ? nil : RecordingBus.Fate(stored: 0, told: 0)
+            }
+            try await stage.publishing(dies: true) {
+                try await eventually("part is published") { stage.bus.records.count == 81 }
+            }
+            stage.bus.setFate(nil)
+            let before = stage.bus.records.count
+            try await stage.publishing {
+                try await eventually("it is over") {
+                    try await stage.writer.store.replay(replay.id)?.status == .completed
+                }
+            }
+            let again = stage.bus.records.filter { $0["ce_replayid"] != nil }.map(\.position)
+            #expect(Set(again) == Set(1...60) && stage.bus.records.count > before)
         }
     }
 

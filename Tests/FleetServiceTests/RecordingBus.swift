@@ -20,6 +20,7 @@ final class RecordingBus: EventBus {
         var topics: [String] = []
         var isReachable = true
         var decide: (@Sendable (Int) -> Fate?)?
+        var refused: Int64?
     }
 
     let name = DependencyName.kafka
@@ -44,6 +45,9 @@ final class RecordingBus: EventBus {
     /// - Parameter decide: given the length of a batch; nil stores and tells all of it.
     func setFate(_ decide: (@Sendable (Int) -> Fate?)?) { state.withLock { $0.decide = decide } }
 
+    /// A batch in which the event at that position stands is refused whole.
+    func refuse(_ position: Int64?) { state.withLock { $0.refused = position } }
+
     func check() async throws { try await reach() }
 
     func reach() async throws {
@@ -58,7 +62,9 @@ final class RecordingBus: EventBus {
     func publish(_ records: [BusRecord]) async -> BusReceipt {
         state.withLock { state in
             state.batches.append(records.count)
-            guard state.isReachable else { return BusReceipt(taken: 0, failure: Failure()) }
+            guard state.isReachable, !records.contains(where: { $0.position == state.refused }) else {
+                return BusReceipt(taken: 0, failure: Failure())
+            }
             let fate = state.decide?(records.count) ?? Fate(stored: records.count, told: records.count)
             state.records += records.prefix(fate.stored)
             return BusReceipt(taken: fate.told, failure: fate.told == records.count ? nil : Failure())

@@ -45,6 +45,7 @@ struct KafkaSinkTests {
                 try await tasks.waitForAll()
             }
         }
+        await bus.close()
     }
 
     /// nil where the brokers are real.
@@ -147,6 +148,32 @@ struct KafkaSinkTests {
                 try #require(ContinuousClock.now < end + .seconds(30))
                 try await Task.sleep(for: .milliseconds(50))
             }
+        }
+    }
+
+    @Test("has a stretch again where somebody asks for it, marked as a replay")
+    func replay() async throws {
+        let cluster = try mock()
+        try await run(cluster) { service, brokers, topics in
+            _ = try await found(service, cluster, topics)
+            try await waitUntilPublished(service)
+            let events = try await ok(service, "GET", "/events")["events"]?.arrayValue?.compactMap(\.objectValue) ?? []
+            let places = events.compactMap { $0["sequence"]?.stringValue }
+            let made = try await ok(
+                service, "POST", "/event-replays",
+                #"{"from_position":"\#(places[1])","to_position":"\#(places[3])","target":{"topic":true}}"#)
+            let id = try #require(made["replay_id"]?.stringValue)
+            let end = ContinuousClock.now + .seconds(30)
+            while try await ok(service, "GET", "/event-replays/\(id)")["status"]?.stringValue != "completed" {
+                try #require(ContinuousClock.now < end)
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            try await waitUntilPublished(service)
+            let count = Int(service.api.orchestrator.committed.position)
+            let found = try await TopicReader.records(of: topics.events, at: brokers.addresses, count: count + 3)
+            let again = found.filter { $0["ce_replayid"] == id }.compactMap { $0["ce_id"] }
+            #expect(again.sorted() == events[1...3].compactMap { $0["id"]?.stringValue }.sorted())
+            #expect(found.count == count + 3)
         }
     }
 

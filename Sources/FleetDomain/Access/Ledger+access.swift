@@ -62,7 +62,7 @@ extension Ledger {
                     ? delivery.federation : nil)
         case .metric(let metric): Audience(coordinatorsOf: metric.federation)
         case .webhook(let webhook): Audience(parties: [webhook.fleet])
-        case .replay(let replay): Audience(parties: [replay.fleet])
+        case .replay(let replay): Audience(parties: replay.fleet.map { [$0] } ?? [])
         case .apiKey: Audience()
         case .crossing(let crossing): Audience(parties: [crossing.protected])
         case .checkpoint: Audience()

@@ -103,7 +103,8 @@ extension Ledger {
             guard let federation = federations[metric.federation] else { return false }
             return principal.holds(.metricsWrite, coordinating: standing(of: principal, in: federation))
         case .webhook(let webhook): return holds(for: webhook.fleet)
-        case .replay(let replay): return holds(for: replay.fleet)
+        case .replay(let replay):
+            return replay.fleet.map(holds) ?? principal.holdsEverywhere(permission)
         case .apiKey(let key): return principal.isAdmin || key.createdBy == principal.subject
         case .crossing, .checkpoint, .balance: return false
         }

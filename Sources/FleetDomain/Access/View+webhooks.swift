@@ -51,8 +51,9 @@ extension View {
     package func write(_ replay: EventReplay, progress: ReplayProgress? = nil, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.field("replay_id", replay.id.description)
-        writer.field("webhook_id", replay.webhook.description)
-        writer.field("fleet_id", replay.fleet.description)
+        writer.field("webhook_id", replay.webhook?.description)
+        writer.field("fleet_id", replay.fleet?.description)
+        if replay.isToBus { writer.field("topic", true) }
         writer.field("status", replay.status.rawValue)
         if let reason = replay.statusReason { writer.field("status_reason", reason) }
         if let progress {

@@ -100,6 +100,7 @@ extension ErrorCode {
         case .webhookDisabled: .init(.conflict, "Webhook disabled")
         case .replayRangeInvalid: .init(.unprocessableContent, "Replay range invalid")
         case .replayLimit: .init(.conflict, "Replay limit")
+        case .busNotConfigured: .init(.conflict, "Bus not configured")
         case .backlogFull: .init(.conflict, "Backlog full")
         case .sameFleet: .init(.unprocessableContent, "Source and target are the same fleet")
         case .recordNotCovered: .init(.conflict, "Record not covered yet")

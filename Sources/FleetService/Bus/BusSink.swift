@@ -4,7 +4,8 @@ package import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Publishes the log to a bus, from the first event on. One for a database, beside its writer.
+/// Publishes the log to a bus, from the first event on. One at a time for a database, beside its writer; it can be run
+/// again after it has ended.
 ///
 /// It reads the log by a cursor, which moves when the bus has stored what was handed over and never beyond: killed at any
 /// step, it publishes again what it does not know to be stored. What waits while the bus is away is kept by the log; in
@@ -75,7 +76,7 @@ package final class BusSink: Service {
                 } catch  where Task.isCancelled {
                     break
                 } catch {
-                    note(error, &pauses)
+                    note(error, &pauses, after: place.reached)
                     await pauses.wait()
                 }
             }
@@ -89,7 +90,7 @@ package final class BusSink: Service {
     private func firstPosition(_ pauses: inout Pauses) async -> Int64? {
         while !Task.isCancelled {
             do { return try await parts.store.cursor(of: .kafka) ?? 0 } catch {
-                note(error, &pauses)
+                note(error, &pauses, after: 0)
                 await pauses.wait()
             }
         }
@@ -107,9 +108,11 @@ package final class BusSink: Service {
     }
 
     /// Once for a failure that goes on.
-    private func note(_ error: any Error, _ pauses: inout Pauses) {
-        guard pauses.isFirst("\(error)") else { return }
-        parts.logger.warning("events wait to be published", metadata: ["reason": "\(error)"])
+    private func note(_ error: any Error, _ pauses: inout Pauses, after position: Int64) {
+        // What stands behind the colon differs from try to try.
+        guard pauses.isFirst("\(error)".prefix { $0 != ":" }) else { return }
+        parts.logger.warning(
+            "events wait to be published", metadata: ["reason": "\(error)", "after": "\(position)"])
     }
 
     /// How far it has come, and how far of that is stored.
@@ -130,7 +133,7 @@ package final class BusSink: Service {
 private struct Pauses {
     private let limits: BusSink.Limits
     private var bound: Duration
-    private var reason: String?
+    private var reason: Substring?
 
     init(_ limits: BusSink.Limits) {
         self.limits = limits
@@ -138,7 +141,7 @@ private struct Pauses {
     }
 
     /// Whether the reason is another than before.
-    mutating func isFirst(_ new: String) -> Bool {
+    mutating func isFirst(_ new: Substring) -> Bool {
         defer { reason = new }
         return reason != new
     }

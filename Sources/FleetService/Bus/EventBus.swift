@@ -11,7 +11,7 @@ package protocol EventBus: Dependency {
     /// is seen of a record for the first time comes after all before it. Not to be called twice at a time. A task that is
     /// cancelled waits for a short while yet, because what is stored unseen is handed over again.
     func publish(_ records: [BusRecord]) async -> BusReceipt
-    /// Ends it; nothing is handed over any more.
+    /// Ends it, when nobody uses it any more.
     func close() async
 }
 

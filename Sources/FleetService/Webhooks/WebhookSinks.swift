@@ -71,7 +71,7 @@ package final class WebhookSinks: Service {
         }
         for replay in replays.values {
             known.insert(.replay(replay.id))
-            guard let webhook = webhooks[replay.webhook], webhook.status == .active else { continue }
+            guard let id = replay.webhook, let webhook = webhooks[id], webhook.status == .active else { continue }
             sinks[.replay(replay.id)] = WebhookSink.Subject(webhook: webhook, replay: replay)
         }
         return (sinks, known)

@@ -34,7 +34,19 @@ extension Store {
         return try row.map { (row) throws(StoreError) in try Tables.replays.decode(row) }
     }
 
-    package func progress(of replay: EventReplay.ID) async throws(StoreError) -> ReplayProgress {
+    /// How far a replay is; nil when it is not known any more.
+    package func progress(of replay: EventReplay) async throws(StoreError) -> ReplayProgress? {
+        guard replay.isToBus else { return try await pushes(of: replay.id) }
+        let end: Int64? =
+            switch replay.status {
+            case .running: try await cursor(of: .replay(replay.id)) ?? replay.from - 1
+            case .completed: replay.to
+            case .cancelled: nil
+            }
+        return end.map { ReplayProgress(delivered: $0 - replay.from + 1, pending: replay.to - $0) }
+    }
+
+    private func pushes(of replay: EventReplay.ID) async throws(StoreError) -> ReplayProgress {
         let rows = try await database.read(
             SQL(
                 "pushes.progress",

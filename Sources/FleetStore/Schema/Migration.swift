@@ -18,6 +18,7 @@ package struct Migration: Sendable {
                 Migration(version: 8, name: "presence", statements: sqlitePresence),
                 Migration(version: 9, name: "webhooks", statements: sqliteWebhooks),
                 Migration(version: 10, name: "audit", statements: sqliteAudit),
+                Migration(version: 11, name: "bus", statements: sqliteBus),
             ]
         case .postgres: [Migration(version: 1, name: "foundation", statements: postgresFoundation)]
         }
