@@ -5,7 +5,7 @@ SERVICE := .build/release/fleet-coordination
 # promtool and the OpenAPI validator, where scripts/install-dependencies had to fetch them.
 WITH_TEST_TOOLS := PATH="$(CURDIR)/.build/test-venv/bin:$$PATH"
 RECKONING := FleetDomainTests|SimulationTests|IntegrationTests
-LATENESS := EdgeConnectionTests|EventStreamTests|WebhookTests|SinkTests|EventReplayTests
+LATENESS := DependencyMonitorTests|EdgeConnectionTests|EventStreamTests|WebhookTests|SinkTests|EventReplayTests
 
 .DEFAULT_GOAL := help
 
@@ -46,7 +46,7 @@ test: ## Check layout and rules, then run every test but the slow ones
 	@# What reckons for long goes with what waits for other programs; what talks to a service in this process and what measures
 	@# lateness hold each other up, so one after the other.
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(RECKONING)'
-	$(WITH_TEST_TOOLS) swift test --skip-build --skip '$(RECKONING)|FleetHTTPTests'
+	$(WITH_TEST_TOOLS) swift test --skip-build --skip '$(RECKONING)|FleetHTTPTests|DependencyMonitorTests'
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter FleetHTTPTests --skip '$(LATENESS)'
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(LATENESS)'
 
