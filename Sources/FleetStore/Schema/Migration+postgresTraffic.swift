@@ -165,8 +165,8 @@ extension Migration {
         """
         CREATE TABLE event_replays (
             replay_id UUID PRIMARY KEY,
-            webhook_id UUID NOT NULL,
-            fleet_id \(text) NOT NULL,
+            webhook_id UUID,
+            fleet_id \(text),
             from_position BIGINT NOT NULL,
             to_position BIGINT NOT NULL,
             status \(text) NOT NULL CHECK (status IN ('running', 'completed', 'cancelled')),
@@ -174,7 +174,8 @@ extension Migration {
             requested_by \(text) NOT NULL,
             version BIGINT NOT NULL,
             created_at TIMESTAMPTZ NOT NULL,
-            ended_at TIMESTAMPTZ
+            ended_at TIMESTAMPTZ,
+            CHECK ((webhook_id IS NULL) = (fleet_id IS NULL))
         )
         """,
         """
