@@ -16,7 +16,11 @@ struct OperationTests {
             let known = try await service.send("GET", "//health")
             let checks = known["checks"]?.objectValue ?? [:]
             #expect(checks.members.map(\.key) == ["database", "redis", "kafka", "clickhouse"])
-            #expect(checks["database"]?.objectValue == ["status": "healthy", "engine": "sqlite"])
+            let database: JSONObject =
+                TestDatabase.postgresURL == nil
+                ? ["status": "healthy", "engine": "sqlite"]
+                : ["status": "healthy", "engine": "postgres", "role": "writer"]
+            #expect(checks["database"]?.objectValue == database)
             #expect(checks["redis"]?.objectValue == ["status": "disabled"])
         }
     }
