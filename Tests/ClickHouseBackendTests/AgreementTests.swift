@@ -10,7 +10,7 @@ extension ClickHouseTests {
     struct AgreementTests {
         @Test("are those from the SQL database, over any period, in any steps, whatever was inserted twice")
         func agree() async throws {
-            var coverage = Coverage()
+            var coverage = MetricsCoverage()
             for seed in Generator.seeds(Effort.seeds(3, slow: 60)) {
                 let reports = try await ClickHouseServer.database { settings, _ in
                     try await Self.compare(seed: seed, settings)
@@ -59,37 +59,12 @@ extension ClickHouseTests {
             await history.store.database.close()
             return reports
         }
+    }
+}
 
-        /// A comparison of nothings would be no test.
-        private struct Coverage {
-            var satisfied: Int64 = 0
-            var failed: Int64 = 0
-            var checks: Int64 = 0
-            var acknowledged: Int64 = 0
-            var waited = 0
-            var fair = 0
-            var idle = UnitTime.zero
-            var overdue = UnitTime.zero
-            var lent = UnitTime.zero
-
-            mutating func note(_ summary: MetricsSummary) {
-                satisfied += summary.satisfied
-                failed += summary.failed
-                checks += summary.checks
-                acknowledged += summary.acknowledged
-                lent = lent + summary.lent
-                if summary.decisionLatency?.p99 ?? 0 > 0 { waited += 1 }
-                if summary.fairness != nil { fair += 1 }
-                for use in summary.utilization {
-                    idle = idle + use.idle
-                    overdue = overdue + use.overdue
-                }
-            }
-
-            var isWhole: Bool {
-                satisfied > 5 && failed > 5 && checks > 20 && acknowledged > 0 && waited > 0 && fair > 0
-                    && idle > .zero && overdue > .zero && lent > .zero
-            }
-        }
+extension MetricsCoverage {
+    fileprivate var isWhole: Bool {
+        satisfied > 5 && failed > 5 && checks > 20 && acknowledged > 0 && waited > 0 && fair > 0
+            && idle > .zero && overdue > .zero && lent > .zero
     }
 }

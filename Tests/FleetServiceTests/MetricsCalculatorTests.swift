@@ -8,7 +8,7 @@ import Testing
 struct MetricsCalculatorTests {
     @Test("Every metric is what the raw log says, over any period, in any steps, for a federation and for fleets")
     func recomputed() async throws {
-        var covered = Coverage()
+        var covered = MetricsCoverage()
         for seed in Generator.seeds(Effort.seeds(12, slow: 300)) {
             var history = try await MeasuredHistory(seed: seed)
             try await history.run(commands: 300)
@@ -90,35 +90,12 @@ struct MetricsCalculatorTests {
         guard let a, let b else { return a == nil && b == nil }
         return abs(a - b) < 1e-9
     }
+}
 
-    /// A comparison of nothings would be no test.
-    private struct Coverage {
-        var satisfied: Int64 = 0
-        var failed: Int64 = 0
-        var checks: Int64 = 0
-        var acknowledged: Int64 = 0
-        var waited = 0
-        var fair = 0
-        var idle = UnitTime.zero
-        var overdue = UnitTime.zero
-
-        mutating func note(_ summary: MetricsSummary) {
-            satisfied += summary.satisfied
-            failed += summary.failed
-            checks += summary.checks
-            acknowledged += summary.acknowledged
-            if summary.decisionLatency?.p99 ?? 0 > 0 { waited += 1 }
-            if summary.fairness != nil { fair += 1 }
-            for use in summary.utilization {
-                idle = idle + use.idle
-                overdue = overdue + use.overdue
-            }
-        }
-
-        var isWhole: Bool {
-            satisfied > 20 && failed > 20 && checks > 20 && acknowledged > 5 && waited > 3 && fair > 5 && idle > .zero
-                && overdue > .zero
-        }
+extension MetricsCoverage {
+    fileprivate var isWhole: Bool {
+        satisfied > 20 && failed > 20 && checks > 20 && acknowledged > 5 && waited > 3 && fair > 5 && idle > .zero
+            && overdue > .zero
     }
 }
 
