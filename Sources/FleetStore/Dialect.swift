@@ -52,16 +52,14 @@ extension SQL {
     /// The least that shows that a database answers.
     package static let ping = SQL("session.ping", "SELECT 1")
 
-    /// What a session on PostgreSQL is set to. Answers with the history that the server is in: each promotion of a standby
-    /// begins another.
+    /// What a session on PostgreSQL is set to.
     ///
     /// - Parameter statementMilliseconds: how long the server works on a statement; half of it waits for a lock.
     package static func postgresSession(schema: String, statementMilliseconds: Int) -> SQL {
         SQL(
             "session.begin",
             """
-            SELECT substring(pg_walfile_name(pg_current_wal_lsn()) FOR 8), \
-            set_config('search_path', \(schema), FALSE), set_config('TimeZone', 'UTC', FALSE), \
+            SELECT set_config('search_path', \(schema), FALSE), set_config('TimeZone', 'UTC', FALSE), \
             set_config('statement_timeout', \("\(statementMilliseconds)"), FALSE), \
             set_config('lock_timeout', \("\(statementMilliseconds / 2)"), FALSE), \
             set_config('idle_in_transaction_session_timeout', '3000', FALSE), \

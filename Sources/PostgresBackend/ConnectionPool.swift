@@ -4,12 +4,12 @@ import Synchronization
 
 /// Connections of one kind, each with a thread that it may block.
 final class ConnectionPool: Sendable {
-    private let slots: [Mutex<PostgresConnection?>.Box]
+    private let slots: [Slot]
     private let threads: NIOThreadPool
     private let free: Mutex<[Int]>
 
     init(count: Int) {
-        slots = (0..<count).map { _ in Mutex<PostgresConnection?>.Box() }
+        slots = (0..<count).map { _ in Slot() }
         free = Mutex(Array(0..<count))
         threads = NIOThreadPool(numberOfThreads: count)
         threads.start()
@@ -46,9 +46,7 @@ final class ConnectionPool: Sendable {
     }
 }
 
-extension Mutex<PostgresConnection?> {
-    /// A mutex has no place in an array.
-    final class Box: Sendable {
-        let connection = Mutex<PostgresConnection?>(nil)
-    }
+/// A place for one connection: a mutex alone has none in an array.
+private final class Slot: Sendable {
+    let connection = Mutex<PostgresConnection?>(nil)
 }

@@ -52,7 +52,7 @@ package struct PostgresConfiguration: Sendable {
         }
     }
 
-    /// What each connection is set to; answers the history that the server is in.
+    /// What each connection is set to.
     var session: SQL {
         .postgresSession(schema: schema, statementMilliseconds: Int(statementTimeout / .milliseconds(1)))
     }

@@ -32,8 +32,6 @@ final class PostgresConnection {
 
     typealias Deadline = ContinuousClock.Instant
 
-    /// Which history of the database it speaks with: each promotion of a standby begins another.
-    private(set) var timeline = ""
     /// False once it was lost or closed: it is of no use any more.
     private(set) var isUsable = true
     private let handle: OpaquePointer
@@ -53,8 +51,7 @@ final class PostgresConnection {
                     "the server is PostgreSQL \(PQserverVersion(handle) / 10_000); 13 is the oldest that is served")
             }
             guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { throw .lost(lastError) }
-            let rows = try run([configuration.session], as: .single, until: deadline)[0]
-            timeline = (try? rows.first?.text(0)) ?? ""
+            _ = try run([configuration.session], as: .single, until: deadline)
         } catch {
             PQfinish(handle)
             isUsable = false
