@@ -38,15 +38,8 @@ extension Settings {
             }
             settings.trustRoots = .certificates(certificates)
         }
-        if let text = values["CLICKHOUSE_RETENTION_DAYS"] {
-            guard let days = Int(text), retentionDays.contains(days) else {
-                throw SettingsError(
-                    "CLICKHOUSE_RETENTION_DAYS",
-                    "is not usable; write a number of days from \(retentionDays.lowerBound) to \(retentionDays.upperBound)"
-                )
-            }
-            settings.retentionDays = days
-        }
+        settings.retentionDays =
+            try number(values, "CLICKHOUSE_RETENTION_DAYS", retentionDays, of: "days") ?? settings.retentionDays
         return settings
     }
 

@@ -26,10 +26,10 @@ extension Settings {
         var settings = KafkaSettings(brokers: try kafkaBrokers(brokers))
         settings.credentials = try kafkaCredentials(values)
         settings.tls = try kafkaTLS(values)
-        settings.partitions = try number(values, "KAFKA_PARTITIONS", 1...10_000) ?? settings.partitions
-        settings.replication = try number(values, "KAFKA_REPLICATION", 1...15)
-        if let hours: Int64 = try number(values, "KAFKA_RETENTION_HOURS", 0...876_000) {
-            settings.retentionHours = hours == 0 ? nil : hours
+        settings.partitions = try number(values, "KAFKA_PARTITIONS", 1...10_000).map(Int32.init) ?? settings.partitions
+        settings.replication = try number(values, "KAFKA_REPLICATION", 1...15).map(Int32.init)
+        if let hours = try number(values, "KAFKA_RETENTION_HOURS", 0...876_000) {
+            settings.retentionHours = hours == 0 ? nil : Int64(hours)
         }
         return Kafka(settings: settings, topics: BusTopics(prefix: try topicPrefix(values["KAFKA_TOPIC_PREFIX"])))
     }
@@ -104,16 +104,5 @@ extension Settings {
                 "KAFKA_TOPIC_PREFIX", "is not usable; write 1 to \(prefixLengthMax) letters, digits, dots, _ and -")
         }
         return prefix
-    }
-
-    private static func number<Value: FixedWidthInteger & Sendable>(
-        _ values: [String: String], _ name: String, _ range: ClosedRange<Value>
-    ) throws(SettingsError) -> Value? {
-        guard let text = values[name] else { return nil }
-        guard let value = Value(text), range.contains(value) else {
-            throw SettingsError(
-                name, "is not usable; write a number from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return value
     }
 }

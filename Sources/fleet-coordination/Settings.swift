@@ -108,12 +108,14 @@ struct Settings: Sendable {
     }
 
     static func number(
-        _ values: [String: String], _ name: String, _ range: ClosedRange<Int>, of unit: String
+        _ values: [String: String], _ name: String, _ range: ClosedRange<Int>, of unit: String? = nil
     ) throws(SettingsError) -> Int? {
         guard let text = values[name] else { return nil }
         guard let number = Int(text), range.contains(number) else {
             throw SettingsError(
-                name, "is not usable; write a number of \(unit) from \(range.lowerBound) to \(range.upperBound)")
+                name,
+                "is not usable; write a number\(unit.map { " of " + $0 } ?? "") from \(range.lowerBound) to \(range.upperBound)"
+            )
         }
         return number
     }
