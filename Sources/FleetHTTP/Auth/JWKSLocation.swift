@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import FleetService
 import NIOCore
 import NIOHTTP1
 
@@ -70,14 +71,8 @@ package enum JWKSLocation: Sendable, Equatable {
 
     /// AsyncHTTPClient's own deadline ends with the response's head, hence the race.
     private static func read(url: String, _ timeout: Duration) async throws -> [UInt8] {
-        try await withThrowingTaskGroup(of: [UInt8].self) { group in
-            defer { group.cancelAll() }
-            group.addTask { try await get(url, timeout) }
-            group.addTask {
-                try await Task.sleep(for: timeout)
-                throw JWKSError("JWT_JWKS_URL did not answer within \(timeout)")
-            }
-            return try await group.next() ?? []
+        do { return try await withDeadline(timeout) { try await get(url, timeout) } } catch is DeadlineExceeded {
+            throw JWKSError("JWT_JWKS_URL did not answer within \(timeout)")
         }
     }
 
