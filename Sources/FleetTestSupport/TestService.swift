@@ -63,7 +63,8 @@ package struct TestService: Sendable {
             policy: webhooks, metrics: metrics, logger: logger)
         let analyticsSink = analytics.map {
             AnalyticsSink(
-                store: store, committed: orchestrator.committed, analytics: $0, limits: sinkLimits, logger: logger)
+                store: store, committed: orchestrator.committed, analytics: $0, progress: sinks.progress,
+                limits: sinkLimits, logger: logger)
         }
         let replica = Replica(
             name: "test", url: "", store: store, orchestrator: orchestrator,
@@ -73,7 +74,7 @@ package struct TestService: Sendable {
             authenticator: .reading(
                 store, orchestrator.committed, cache: cache ?? InProcessCache(), tokens: tokens, now: { clock.now }),
             sealer: sealer, vault: vault, audit: audit, webhooks: webhooks, sinks: sinks,
-            dependencies: DependencyMonitor(dependencies, logger: logger), analytics: analyticsSink,
+            dependencies: DependencyMonitor(dependencies, logger: logger),
             reporter: MetricsReporter(store: store, analytics: analytics, metrics: metrics, logger: logger),
             metrics: metrics,
             requiresIfMatch: requiresIfMatch,

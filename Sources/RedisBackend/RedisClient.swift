@@ -1,3 +1,4 @@
+import FleetService
 import Synchronization
 
 /// Keeps one connection to the master, and makes a new one whenever it is lost. Nobody waits for it: while there is none,
@@ -52,16 +53,10 @@ final class RedisClient: Sendable {
             } catch {
                 state.withLock { $0.reason = .closed }
             }
-            try? await Task.sleep(for: pause(after: failures))
+            try? await Task.sleep(for: connector.options.backoff.pause(after: failures))
             failures += 1
         }
         state.withLock { $0.connection?.close() }
-    }
-
-    /// Full jitter, so that many processes do not come back at once.
-    private func pause(after failures: Int) -> Duration {
-        let pauses = connector.options.pauses
-        return min(pauses.longest, pauses.first * (1 << min(failures, 10))) * Double.random(in: 0...1)
     }
 
     private func connection() throws(RedisError) -> RedisConnection {

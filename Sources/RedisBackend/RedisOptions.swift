@@ -1,3 +1,4 @@
+package import FleetService
 import NIOSSL
 
 /// Which server to use, and how.
@@ -68,8 +69,8 @@ package struct RedisOptions: Sendable {
     package var connectPatience = Duration.seconds(1)
     /// For an answer: a healthy server takes well under a millisecond, and the database does what this cannot.
     package var patience = Duration.milliseconds(100)
-    /// Between two tries to connect: drawn at random below the first, doubled with each failure up to the second.
-    package var pauses = (first: Duration.milliseconds(100), longest: Duration.seconds(2))
+    /// Between two tries to connect.
+    package var backoff = Backoff(first: .milliseconds(100), longest: .seconds(2))
 
     package init() {}
 }

@@ -44,7 +44,9 @@ struct Service {
             policy: policy, metrics: metrics, logger: logger)
         let analytics = settings.clickHouse.map { ClickHouse($0) }
         let analyticsSink = analytics.map {
-            AnalyticsSink(store: store, committed: orchestrator.committed, analytics: $0, logger: logger)
+            AnalyticsSink(
+                store: store, committed: orchestrator.committed, analytics: $0, progress: sinks.progress, logger: logger
+            )
         }
         let duties: [any ServiceLifecycle.Service] =
             [audit, sinks] + busSinks(bus, beside: sinks, orchestrator, store, metrics)
@@ -65,7 +67,7 @@ struct Service {
                 store, orchestrator.committed, cache: memory.cache, tokens: issuer?.verifier,
                 now: Environment.system.now),
             sealer: sealer, vault: vault, audit: audit, webhooks: policy, sinks: sinks,
-            dependencies: DependencyMonitor(dependencies, logger: logger), analytics: analyticsSink,
+            dependencies: DependencyMonitor(dependencies, logger: logger),
             reporter: MetricsReporter(store: store, analytics: analytics, metrics: metrics, logger: logger),
             metrics: metrics,
             requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text,

@@ -21,8 +21,7 @@ private struct Stage: Sendable {
         limits.batch = 10
         limits.slice = 4
         limits.keepInterval = .milliseconds(1)
-        limits.firstPause = .milliseconds(1)
-        limits.longestPause = .milliseconds(2)
+        limits.backoff = Backoff(first: .milliseconds(1), longest: .milliseconds(2))
         return BusSink(
             bus, topics: Self.topics, store: writer.store, orchestrator: writer.orchestrator, progress: progress,
             metrics: MetricsRegistry(), limits: limits,

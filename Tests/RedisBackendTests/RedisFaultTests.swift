@@ -158,7 +158,7 @@ struct RedisFaultTests {
         let liar = try await Liar("HTTP/1.1 400 Bad Request\r\n\r\n")
         var options = RedisOptions()
         options.addresses = [RedisOptions.Address(host: "127.0.0.1", port: liar.port)]
-        options.pauses = (.milliseconds(5), .milliseconds(20))
+        options.backoff = Backoff(first: .milliseconds(5), longest: .milliseconds(20))
         try await RedisCache.run(options, isUsable: false) { cache in
             try await eventually("the reason") { await cache.reason == "the answer is not one of a Redis" }
             #expect(await cache.value("a") == nil)

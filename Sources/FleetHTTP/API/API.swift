@@ -19,8 +19,6 @@ package final class API: Sendable {
     package let webhooks: WebhookPolicy
     package let sinks: WebhookSinks
     package let dependencies: DependencyMonitor
-    /// Where the facts of the log are handed on to for summaries; nil is nowhere.
-    package let analytics: AnalyticsSink?
     package let reporter: MetricsReporter
     package let metrics: MetricsRegistry
     package let requiresIfMatch: Bool
@@ -31,8 +29,8 @@ package final class API: Sendable {
     package init(
         store: Store, orchestrator: FederationOrchestrator, replica: Replica, environment: Environment,
         authenticator: Authenticator, sealer: Sealer, vault: Vault, audit: AuditTree, webhooks: WebhookPolicy,
-        sinks: WebhookSinks, dependencies: DependencyMonitor, analytics: AnalyticsSink? = nil,
-        reporter: MetricsReporter, metrics: MetricsRegistry, requiresIfMatch: Bool,
+        sinks: WebhookSinks, dependencies: DependencyMonitor, reporter: MetricsReporter, metrics: MetricsRegistry,
+        requiresIfMatch: Bool,
         callerHash: @escaping @Sendable (Principal) -> String, objects: ObjectReader? = nil
     ) {
         self.store = store
@@ -48,7 +46,6 @@ package final class API: Sendable {
         self.webhooks = webhooks
         self.sinks = sinks
         self.dependencies = dependencies
-        self.analytics = analytics
         self.reporter = reporter
         self.metrics = metrics
         self.requiresIfMatch = requiresIfMatch

@@ -82,10 +82,9 @@ enum OperationRoutes {
 
     /// Everything measured, in the Prometheus text format.
     static func exposition(_ api: API) async throws(FleetError) -> Response {
-        let sinks = api.sinks.gauges() + (api.analytics?.gauges() ?? [])
         // Of the state only the writer knows.
         let state = api.replica.isFollower ? [] : try await api.orchestrator.gauges()
-        let gauges = state + sinks + api.dependencies.gauges()
+        let gauges = state + api.sinks.gauges() + api.dependencies.gauges()
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: api.metrics.exposition(gauges: gauges))))

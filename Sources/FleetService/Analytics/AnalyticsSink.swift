@@ -2,7 +2,6 @@ import FleetDomain
 package import FleetStore
 package import Logging
 import ServiceLifecycle
-import Synchronization
 
 /// Hands the log on to the analytics store, in order. Runs once for a database.
 ///
@@ -13,10 +12,8 @@ package final class AnalyticsSink: Service {
         package var feed = AnalyticsFeed.Limits()
         /// Batches begin at least this long apart while there is little: each makes the store a file per table.
         package var batchAge = Duration.milliseconds(500)
-        /// After a failure it waits at random up to this, and up to twice as long after each further one, at most the
-        /// longest.
-        package var firstWait = Duration.milliseconds(100)
-        package var longestWait = Duration.seconds(2)
+        /// After a failure.
+        package var backoff = Backoff(first: .milliseconds(100), longest: .seconds(2))
 
         package init() {}
     }
@@ -26,36 +23,32 @@ package final class AnalyticsSink: Service {
         let description: String
     }
 
-    private static let lag = MetricsRegistry.Name(
-        "fleet_sink_lag_events", help: "Positions that the sink furthest behind has not read yet.")
-    private static let depth = MetricsRegistry.Name(
-        "fleet_sink_depth", help: "What sinks have read and are still to hand on.")
-
-    private struct Progress {
-        var position: Int64?
-        var depth = 0
-    }
-
     private let store: Store
     private let committed: CommittedLog
     private let analytics: any AnalyticsStore
     private let feed: AnalyticsFeed
     private let limits: Limits
     private let logger: Logger
-    private let progress = Mutex(Progress())
+    private let progress: SinkProgress
 
+    /// - Parameter progress: where it tells how far it is, beside the other sinks.
     package init(
-        store: Store, committed: CommittedLog, analytics: any AnalyticsStore, limits: Limits = Limits(), logger: Logger
+        store: Store, committed: CommittedLog, analytics: any AnalyticsStore, progress: SinkProgress,
+        limits: Limits = Limits(), logger: Logger
     ) {
         self.store = store
         self.committed = committed
         self.analytics = analytics
+        self.progress = progress
         feed = AnalyticsFeed(store: store, tail: committed.tail, limits: limits.feed)
         self.limits = limits
         self.logger = logger
     }
 
     package func run() async throws {
+        // Before it has reached the store once, all of the log may wait.
+        progress.note(.analytics, position: 0, depth: 0)
+        defer { progress.forget(.analytics) }
         await cancelWhenGracefulShutdown {
             let follower = self.committed.tail.follow(as: nil)
             defer { follower.end() }
@@ -84,7 +77,7 @@ package final class AnalyticsSink: Service {
         var position = try await start()
         var lastBatch = ContinuousClock.now - limits.batchAge
         while !Task.isCancelled {
-            note(position, depth: 0)
+            progress.note(.analytics, position: position, depth: 0)
             let (committed, end) = (committed, position)
             await follower.sleep { committed.position > end }
             guard committed.position > position else { continue }
@@ -93,7 +86,7 @@ package final class AnalyticsSink: Service {
             }
             lastBatch = .now
             guard let batch = try await feed.batch(after: position) else { continue }
-            note(position, depth: batch.events.count)
+            progress.note(.analytics, position: position, depth: batch.events.count)
             try await insert(batch)
             onProgress()
             try await store.keep([], of: .analytics, upTo: batch.end.position)
@@ -117,8 +110,7 @@ package final class AnalyticsSink: Service {
     }
 
     private func rest(after failures: Int) async {
-        let longest = min(limits.longestWait, limits.firstWait * (1 << min(failures, 10)))
-        try? await Task.sleep(for: longest * Double.random(in: 0...1))
+        try? await Task.sleep(for: limits.backoff.pause(after: failures))
     }
 
     /// Names the log, for as long as its database exists.
@@ -140,21 +132,5 @@ package final class AnalyticsSink: Service {
                     """)
         }
         return min(cursor, place.position)
-    }
-
-    // MARK: How far it is
-
-    private func note(_ position: Int64, depth: Int) {
-        progress.withLock { $0 = Progress(position: position, depth: depth) }
-    }
-
-    package func gauges() -> [MetricsRegistry.Gauge] {
-        let progress = progress.withLock { $0 }
-        // Before it has reached the store once, all of the log may wait.
-        let lag = max(0, committed.position - (progress.position ?? 0))
-        return [
-            (Self.lag, ["sink": "clickhouse"], Double(lag)),
-            (Self.depth, ["sink": "clickhouse"], Double(progress.depth)),
-        ]
     }
 }

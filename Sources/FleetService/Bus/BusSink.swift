@@ -20,9 +20,8 @@ package final class BusSink: Service {
         /// How often it is stored how far it has come: a kill has so much published again, and the writer's disk is not
         /// kept busy.
         package var keepInterval = Duration.milliseconds(250)
-        /// How long it waits after a failure, at most; drawn at random below a bound that doubles up to this.
-        package var longestPause = Duration.seconds(2)
-        package var firstPause = Duration.milliseconds(100)
+        /// After a failure.
+        package var backoff = Backoff(first: .milliseconds(100), longest: .seconds(2))
 
         package init() {}
     }
@@ -59,7 +58,7 @@ package final class BusSink: Service {
     private func publish() async {
         let follower = parts.orchestrator.committed.tail.follow(as: nil)
         defer { follower.end() }
-        var pauses = Pauses(parts.limits)
+        var pauses = Pauses(parts.limits.backoff)
         guard let first = await firstPosition(&pauses) else { return }
         let place = Place(first)
         var run = BusRun(parts, place)
@@ -129,16 +128,13 @@ package final class BusSink: Service {
     }
 }
 
-/// Waits after failures, each drawn at random below a bound that doubles (full jitter).
+/// Waits after failures, and what the last one was.
 private struct Pauses {
-    private let limits: BusSink.Limits
-    private var bound: Duration
+    private let backoff: Backoff
+    private var failures = 0
     private var reason: Substring?
 
-    init(_ limits: BusSink.Limits) {
-        self.limits = limits
-        bound = limits.firstPause
-    }
+    init(_ backoff: Backoff) { self.backoff = backoff }
 
     /// Whether the reason is another than before.
     mutating func isFirst(_ new: Substring) -> Bool {
@@ -147,12 +143,12 @@ private struct Pauses {
     }
 
     mutating func wait() async {
-        try? await Task.sleep(for: bound * Double.random(in: 0...1))
-        bound = min(bound * 2, limits.longestPause)
+        try? await Task.sleep(for: backoff.pause(after: failures))
+        failures += 1
     }
 
     mutating func end() {
-        bound = limits.firstPause
+        failures = 0
         reason = nil
     }
 }

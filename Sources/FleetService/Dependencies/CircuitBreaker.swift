@@ -93,9 +93,9 @@ package final class CircuitBreaker: Sendable {
             circuit.failures += 1
             // A call that began before the circuit opened tells nothing new.
             guard circuit.opensUntil == nil ? circuit.failures >= limits.failures : wasProbing else { return }
-            let longest = min(limits.longestWait, limits.firstWait * (1 << min(circuit.openings, 16)))
+            let backoff = Backoff(first: limits.firstWait, longest: limits.longestWait)
+            circuit.opensUntil = now() + backoff.pause(after: circuit.openings, random: random)
             circuit.openings += 1
-            circuit.opensUntil = now() + longest * random(0...1)
         }
     }
 }
