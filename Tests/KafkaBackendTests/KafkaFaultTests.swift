@@ -10,7 +10,8 @@ struct KafkaFaultTests {
 
     private func expectWhole(_ topic: String, _ cluster: MockCluster, _ comment: Comment? = nil) async throws {
         let found = try await TopicReader.records(of: topic, at: cluster.addresses, count: Self.count)
-        #expect(Set(found.numbers) == Set(1...Self.count) && found.isInOrder, comment)
+        #expect(Set(1...Self.count).subtracting(found.numbers).isEmpty, comment)
+        #expect(found.isInOrder, comment)
     }
 
     @Test("gives up in time while no broker is there, and loses nothing")

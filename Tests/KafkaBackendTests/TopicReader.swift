@@ -15,36 +15,32 @@ struct FoundRecord: Sendable, Equatable {
 
 /// Reads a topic from its beginning.
 enum TopicReader {
-    /// - Parameters:
-    ///   - count: it waits for so many.
-    ///   - quiet: milliseconds without a record after which there are no more.
-    static func records(
-        of topic: String, at brokers: [String], count: Int, quiet: Int32 = 1500
-    ) async throws -> [FoundRecord] {
+    /// - Parameter count: it waits for so many, at most a minute, and then reads to the end of each partition.
+    static func records(of topic: String, at brokers: [String], count: Int) async throws -> [FoundRecord] {
         // It blocks: on a thread of its own.
         try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
-                continuation.resume(with: Result { try read(topic, brokers, count, quiet) })
+                continuation.resume(with: Result { try read(topic, brokers, count) })
             }
         }
     }
 
-    private static func read(
-        _ topic: String, _ brokers: [String], _ count: Int, _ quiet: Int32
-    ) throws -> [FoundRecord] {
+    private static func read(_ topic: String, _ brokers: [String], _ count: Int) throws -> [FoundRecord] {
         let consumer = try open(brokers)
         defer { rd_kafka_destroy(consumer) }
-        try assign(topic, to: consumer)
+        var unread = try assign(topic, to: consumer)
         var found: [FoundRecord] = []
         let end = ContinuousClock.now + .seconds(60)
-        while ContinuousClock.now < end {
-            guard let message = rd_kafka_consumer_poll(consumer, found.count < count ? 5000 : quiet) else {
-                if found.count >= count { break }
-                continue
-            }
+        while found.count < count || !unread.isEmpty, ContinuousClock.now < end {
+            guard let message = rd_kafka_consumer_poll(consumer, 1000) else { continue }
             defer { rd_kafka_message_destroy(message) }
-            guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else { continue }
-            found.append(FoundRecord(message))
+            switch message.pointee.err {
+            case RD_KAFKA_RESP_ERR_NO_ERROR:
+                found.append(FoundRecord(message))
+                unread.insert(message.pointee.partition)
+            case RD_KAFKA_RESP_ERR__PARTITION_EOF: unread.remove(message.pointee.partition)
+            default: continue
+            }
         }
         return found
     }
@@ -55,6 +51,7 @@ enum TopicReader {
         for (name, value) in [
             ("bootstrap.servers", brokers.joined(separator: ",")), ("group.id", "reader"),
             ("auto.offset.reset", "earliest"), ("enable.auto.commit", "false"),
+            ("enable.partition.eof", "true"),
         ] {
             rd_kafka_conf_set(configuration, name, value, &text, text.count)
         }
@@ -65,7 +62,8 @@ enum TopicReader {
         return consumer
     }
 
-    private static func assign(_ topic: String, to consumer: OpaquePointer) throws {
+    /// - Returns: its partitions.
+    private static func assign(_ topic: String, to consumer: OpaquePointer) throws -> Set<Int32> {
         let list = rd_kafka_topic_partition_list_new(8)
         defer { rd_kafka_topic_partition_list_destroy(list) }
         let handle = rd_kafka_topic_new(consumer, topic, nil)
@@ -74,10 +72,10 @@ enum TopicReader {
         let code = rd_kafka_metadata(consumer, 0, handle, &metadata, 10_000)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else { throw MockFailure() }
         defer { rd_kafka_metadata_destroy(metadata) }
-        for partition in 0..<metadata.pointee.topics[0].partition_cnt {
-            rd_kafka_topic_partition_list_add(list, topic, partition).pointee.offset = 0
-        }
+        let partitions = 0..<metadata.pointee.topics[0].partition_cnt
+        for partition in partitions { rd_kafka_topic_partition_list_add(list, topic, partition).pointee.offset = 0 }
         rd_kafka_assign(consumer, list)
+        return Set(partitions)
     }
 }
 
