@@ -20,7 +20,7 @@ package final class KafkaBus: EventBus {
     private let publishing = NIOThreadPool(numberOfThreads: 1)
     /// One may wait for topics to be made while another asks how the brokers are.
     private let questions = NIOThreadPool(numberOfThreads: 2)
-    /// Why records or topics were refused last, where it is not the connection; nil when they are taken.
+    /// Why records or topics were not taken last; nil when they were. Who hands them over tries again until they are.
     private let trouble = Mutex<KafkaError?>(nil)
 
     /// Connects in the background: it does not matter here whether the brokers are there.
@@ -90,8 +90,7 @@ package final class KafkaBus: EventBus {
     }
 
     private func note(_ failure: (any Error)?) {
-        let error = failure as? KafkaError
-        trouble.withLock { $0 = error?.isOfConnection == true ? nil : error }
+        trouble.withLock { $0 = failure as? KafkaError }
     }
 
     private func ask(_ question: @escaping @Sendable (KafkaHandle) throws(KafkaError) -> Void) async throws {

@@ -6,7 +6,7 @@ prepare_kafka() {
     address=tcp://127.0.0.1:$(claim_port kafka/port)
     # Unless told otherwise, it listens at every address of the machine.
     write_run kafka env RUST_LOG=warn "$broker" broker --cluster-id dev-deps --listener-url "$address" \
-        --advertised-listener-url "$address" --storage-engine memory://tansu/
+        --advertised-listener-url "tcp://${DEV_DEPS_KAFKA_ADVERTISED:-${address#tcp://}}" --storage-engine memory://tansu/
 }
 
 answers_kafka() { listens "$(<"$directory/kafka/port")"; }
