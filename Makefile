@@ -6,6 +6,8 @@ SERVICE := .build/release/fleet-coordination
 WITH_TEST_TOOLS := PATH="$(CURDIR)/.build/test-venv/bin:$$PATH"
 RECKONING := FleetDomainTests|SimulationTests|IntegrationTests
 LATENESS := DependencyMonitorTests|EdgeConnectionTests|EventStreamTests|WebhookTests|SinkTests|EventReplayTests
+# What talks to servers that are not in this process: of make test-integration.
+SERVERS := KafkaBackendTests|ClickHouseBackendTests|RedisBackendTests|PostgresBackendTests
 
 .DEFAULT_GOAL := help
 
@@ -38,7 +40,7 @@ dev-deps-stop: ## Stop these servers, and delete what they hold
 	@scripts/dev-deps stop
 
 .PHONY: test
-test: ## Check layout and rules, then run every test but the slow ones
+test: ## Check layout and rules, then run the fast tests: every one that needs no server, on a part of many like cases
 	@scripts/install-dependencies build
 	@scripts/install-dependencies test
 	@scripts/lint
@@ -46,16 +48,25 @@ test: ## Check layout and rules, then run every test but the slow ones
 	@# What reckons for long goes with what waits for other programs; what talks to a service in this process and what measures
 	@# lateness hold each other up, so one after the other.
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(RECKONING)'
-	$(WITH_TEST_TOOLS) swift test --skip-build --skip '$(RECKONING)|FleetHTTPTests|DependencyMonitorTests'
+	$(WITH_TEST_TOOLS) swift test --skip-build --skip '$(RECKONING)|$(SERVERS)|FleetHTTPTests|DependencyMonitorTests'
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter FleetHTTPTests --skip '$(LATENESS)'
 	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(LATENESS)'
 
 .PHONY: test-integration
-test-integration: ## Run the store's contract, the API's tests, the simulation and replicas on real servers, which it starts
+test-integration: ## Run everything on real servers, which it starts, each with each fault, and every case of what make test takes a part of
 	@scripts/install-dependencies build
 	@scripts/install-dependencies test
+	@scripts/install-dependencies servers
 	swift build --build-tests
 	$(WITH_TEST_TOOLS) scripts/test-integration
+
+.PHONY: test-versions
+test-versions: ## Run the stores' tests on PostgreSQL 13 and 17, Redis 6 and 8, and Valkey; takes root
+	@scripts/install-dependencies build
+	@scripts/install-dependencies test
+	@scripts/install-dependencies servers
+	swift build --build-tests
+	$(WITH_TEST_TOOLS) scripts/test-integration versions
 
 .PHONY: test-simulation
 test-simulation: ## Run two thousand simulated histories of the writer, and the crowded ones of queue and preemption

@@ -10,7 +10,11 @@ import Testing
 /// checks are those of the real thing, so that one world serves all of them.
 @Suite("Every route and role", .timeLimit(.minutes(2)))
 struct ApiPermissionTests {
-    @Test("is answered as the table of roles says", arguments: ApiRoleTable.Caller.allCases, [true, false])
+    private static let callers = [true, false].flatMap { isOpen in
+        ApiRoleTable.Caller.allCases.map { ($0, isOpen) }
+    }
+
+    @Test("is answered as the table of roles says", arguments: Effort.part(of: callers))
     func table(caller: ApiRoleTable.Caller, isOpen: Bool) async throws {
         try await TestService.run { service in
             let world = try await ApiPermissionWorld(service, caller, isOpen: isOpen)

@@ -16,7 +16,7 @@ struct AuditTests {
             let routes = Router.endpoints.filter { endpoint in
                 ["{fleet_id}", "{sharing_id}", "{allocation_id}"].contains(where: endpoint.path.contains)
             }
-            for endpoint in routes {
+            for endpoint in Effort.part(of: routes) {
                 let key = try await world.key(for: endpoint)
                 for relation in [ApiRelation.peer, .stranger] {
                     // Of a federation that the caller does not know, it learns nothing of any member.

@@ -65,7 +65,7 @@ struct ReplicaTests {
         let booked = try await Unit.ask(on: other, window)
         #expect(booked.status == 201, "\(booked.text)")
         // Much longer than an election holds.
-        try await Task.sleep(for: .seconds(Effort.seeds(5, slow: 60)))
+        try await Task.sleep(for: .seconds(Effort.isSlow ? 60 : 5))
 
         set.replicas[frozen].child.send(SIGCONT)
         let thawed = set.replicas[frozen]

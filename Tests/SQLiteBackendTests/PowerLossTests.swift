@@ -1,6 +1,7 @@
 import CPowerLossVFS
 import FleetDomain
 import FleetStore
+import FleetTestSupport
 import Foundation
 import SQLiteBackend
 import Testing
@@ -8,7 +9,7 @@ import Testing
 /// Serialized: the VFS that loses power keeps its state for the process.
 @Suite("Power loss", .serialized)
 struct PowerLossTests {
-    private static let points = 200
+    private static let points = Effort.isThorough ? 200 : 60
 
     @Test("keeps every acknowledged batch whole, at any operation, under FULL")
     func full() async throws {
