@@ -1,0 +1,74 @@
+import FleetDomain
+import FleetStore
+import FleetTestSupport
+import Testing
+
+/// The guard with which each batch of the writer begins.
+@Suite("The guard of the writer's batches", .enabled(if: TestDatabase.postgresURL != nil))
+struct WriterGuardTests {
+    private func withSeat(_ body: (Store, WriterSeat) async throws -> Void) async throws {
+        let store = Store(database: try await TestDatabase.openOnPostgres())
+        _ = try await store.migrate(now: Timestamp(milliseconds: 0))
+        let seat = try await store.claimSeat(holder: "one", url: "http://one", for: 60)
+        #expect(seat.holder == "one" && seat.isHeld)
+        try await body(store, seat)
+        await store.database.close()
+    }
+
+    private func guarded(_ epoch: Int64, _ end: Int64) -> [SQL] {
+        [
+            SQL("test.guard", "SELECT guard_writer(\(epoch), \(end))"),
+            SQL("test.change", "UPDATE writer SET url = 'http://changed'"),
+        ]
+    }
+
+    @Test("lets the elected writer pass, and fails the whole batch of any other")
+    func epoch() async throws {
+        try await withSeat { store, seat in
+            for other in [seat.epoch - 1, seat.epoch + 1] {
+                let error = await #expect(throws: StoreError.self) {
+                    try await store.database.commit(guarded(other, 0))
+                }
+                guard case .superseded = error else {
+                    Issue.record("\(error as Any)")
+                    return
+                }
+                let found = try await store.writerSeat()
+                #expect(found.url == "http://one")
+            }
+            try await store.database.commit(guarded(seat.epoch, 0))
+            let found = try await store.writerSeat()
+            #expect(found.url == "http://changed")
+        }
+    }
+
+    @Test(
+        "fails the batch of a writer for which the log ends elsewhere, as after a fail-over to a standby that was behind"
+    )
+    func logEnd() async throws {
+        try await withSeat { store, seat in
+            let error = await #expect(throws: StoreError.self) {
+                try await store.database.commit(guarded(seat.epoch, 5))
+            }
+            guard case .superseded = error else {
+                Issue.record("\(error as Any)")
+                return
+            }
+            let found = try await store.writerSeat()
+            #expect(found.url == "http://one")
+        }
+    }
+
+    @Test("is of a higher epoch after each election, and nobody is elected while another's time is not over")
+    func election() async throws {
+        try await withSeat { store, seat in
+            let refused = try await store.claimSeat(holder: "two", url: "http://two", for: 60)
+            #expect(refused.holder == "one" && refused.epoch == seat.epoch)
+            try await store.leaveSeat(holder: "one")
+            let taken = try await store.claimSeat(holder: "two", url: "http://two", for: 60)
+            #expect(taken.holder == "two" && taken.epoch > seat.epoch)
+            await #expect(throws: StoreError.self) { try await store.confirmWriter(seat.epoch, logEnd: 0) }
+            try await store.confirmWriter(taken.epoch, logEnd: 0)
+        }
+    }
+}
