@@ -12,8 +12,9 @@ import Synchronization
 ///   that were committed are in the copy: it is what the database would have answered at that instant. Of a commit whose
 ///   outcome is unknown the marks stay until the object changes again, as it may still happen.
 /// - **Another process** learns of changes as it follows the log (`follow`), and is as late with a copy as it is with the
-///   log. `min_position` waits until it has followed so far, and from then on no copy from before is current. One that has
-///   lost touch with the log calls `withdraw`.
+///   log. `min_position` waits until it has followed so far, and from then on no copy from before is current.
+/// - **A process that stood still** (frozen, or without the database) does not know what the others did meanwhile: where
+///   there are several, copies count for a while only from each look at the log or renewal of the election (`trust`).
 /// - **Nothing uncommitted** gets into a copy, since copies are made of what the database answered (invariant 15).
 /// - **Another past** is refused: a stamp names the event at its position, so that a copy from before a backup was
 ///   restored, or a failover lost the end of the log, is none of this log.
@@ -52,6 +53,8 @@ package final class ChangeIndex: Sendable {
         /// Where the log was when it was read; its event's tag is to be read as well.
         var floor: Int64?
         var end: Stamp?
+        /// nil where no other process changes anything.
+        var trustedUntil: ContinuousClock.Instant?
 
         func place(of key: ObjectKey) -> Int { key.hashValue & (ChangeIndex.capacity - 1) }
 
@@ -120,14 +123,9 @@ package final class ChangeIndex: Sendable {
         }
     }
 
-    /// Whether the log went on is not known any more; no copy is current until it was read again.
-    package func withdraw() {
-        state.withLock { state in
-            state.floor = nil
-            state.end = nil
-            state.first = .max
-        }
-    }
+    /// Until then no other process can have changed what this one does not know of, or not for long; not asked for where
+    /// there is one process.
+    package func trust(until end: ContinuousClock.Instant) { state.withLock { $0.trustedUntil = end } }
 
     /// The log was read anew, up to `position`. Marks of what may still be committed stay.
     func restart(at position: Int64) {
@@ -160,7 +158,7 @@ package final class ChangeIndex: Sendable {
     /// Whether the copies hold all that this process knows to be committed: all of them at one instant.
     package func areCurrent(_ copies: [(key: ObjectKey, stamp: Stamp)]) -> Bool {
         state.withLock { state in
-            guard let end = state.end else { return false }
+            guard let end = state.end, state.trustedUntil.map({ .now < $0 }) ?? true else { return false }
             return copies.allSatisfy { key, stamp in
                 stamp.position >= state.first && stamp.position <= end.position
                     && state.tags[Int(stamp.position) & (Self.capacity - 1)] == stamp.tag

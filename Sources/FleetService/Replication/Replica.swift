@@ -19,6 +19,8 @@ package final class Replica: Service {
         /// How often the others look at the seat and at the log.
         package var look = Duration.milliseconds(500)
         package var poll = Duration.milliseconds(50)
+        /// How long copies of objects count from a look at the log: many looks, but no freeze.
+        package var trust = Duration.seconds(1)
 
         package init() {}
     }
@@ -196,7 +198,10 @@ package final class Replica: Service {
             let seat = try await store.writerSeat()
             if seat.isHeld, seat.holder != name { return seat }
         }
-        return try await store.claimSeat(holder: name, url: url, for: limits.lease)
+        let asked = ContinuousClock.now
+        let seat = try await store.claimSeat(holder: name, url: url, for: limits.lease)
+        if seat.holder == name { orchestrator.committed.changes.trust(until: asked + .seconds(limits.lease)) }
+        return seat
     }
 
     private func begin(_ seat: WriterSeat) -> Term {
@@ -252,12 +257,14 @@ package final class Replica: Service {
     /// - Returns: whether there is more.
     private func read(isFirst: Bool) async throws(StoreError) -> Bool {
         let committed = orchestrator.committed
+        let asked = ContinuousClock.now
         let end = try await store.endOfLog()
         // After a fail-over to a standby that was behind, there is less than there was.
         if isFirst || end < committed.position { committed.restart(at: end) }
-        guard end > committed.position else { return false }
-        let events = try await store.events(after: committed.position, limit: Self.slice)
+        let isMore = end > committed.position
+        let events = isMore ? try await store.events(after: committed.position, limit: Self.slice) : []
         committed.follow(events)
+        committed.changes.trust(until: asked + limits.trust)
         return events.count == Self.slice
     }
 }
