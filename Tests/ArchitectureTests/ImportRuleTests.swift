@@ -85,8 +85,7 @@ private enum ImportRule {
             ],
             [
                 "ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "NIOSSL", "ServiceLifecycle",
-                "Synchronization",
-                "UnixSignals",
+                "Synchronization", "UnixSignals",
             ]),
         // The tests' kit runs the whole service in process; no target of the product may import it.
         "FleetTestSupport": Row(
