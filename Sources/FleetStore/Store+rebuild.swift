@@ -28,8 +28,6 @@ extension Store {
         }
     }
 
-    private static let digestPage = 5000
-
     package typealias Digest = (table: String, rows: Int, hash: [UInt8])
 
     /// A hash of each projection: of every column of every row, in the order of the keys.
@@ -40,18 +38,7 @@ extension Store {
     ) async throws(StoreError) -> [Digest] {
         var digests: [Digest] = []
         for projection in Tables.projections {
-            var hash: [UInt8] = []
-            var rows = 0
-            var last: [SQLValue]?
-            repeat {
-                let page = try await database.read(projection.page(after: last, size: Self.digestPage))
-                for row in page {
-                    digest(acrossEngines ? projection.meaning(of: row) : row.canonicalBytes, &hash)
-                }
-                rows += page.count
-                last = page.count == Self.digestPage ? page.last.map(projection.key(of:)) : nil
-            } while last != nil
-            digests.append((projection.name, rows, hash))
+            digests.append(try await database.digest(of: projection, acrossEngines: acrossEngines, digest))
         }
         return digests
     }
@@ -71,6 +58,27 @@ extension Store {
         return (try answers[0].first?.integer(0) ?? 0, digests)
     }
 }
+
+extension SQLDatabase {
+    /// A hash of one table; see `projectionDigests`.
+    func digest(
+        of table: AnyTable, acrossEngines: Bool, _ digest: ([UInt8], inout [UInt8]) -> Void
+    ) async throws(StoreError) -> Store.Digest {
+        var hash: [UInt8] = []
+        var rows = 0
+        var last: [SQLValue]?
+        repeat {
+            let page = try await read(table.page(after: last, size: digestPage))
+            for row in page { digest(acrossEngines ? table.meaning(of: row) : row.canonicalBytes, &hash) }
+            rows += page.count
+            last = page.count == digestPage ? page.last.map(table.key(of:)) : nil
+        } while last != nil
+        return (table.name, rows, hash)
+    }
+}
+
+/// Rows that are read for a hash in one go.
+private let digestPage = 5000
 
 extension SQLRow {
     /// The row as it is stored, as JSON text: the same bytes for the same values.

@@ -51,7 +51,12 @@ extension SQLiteDatabase {
     }
 
     /// Opens the file at `path` for reading beside the process that serves it. `commit` throws.
-    package static func openReadOnly(path: String, readers: Int = 1) async throws(StoreError) -> SQLiteDatabase {
+    ///
+    /// - Parameter alone: nobody serves it meanwhile.
+    /// - Throws: `.unavailable` when it cannot be opened, or when it is to be alone and another process serves it.
+    package static func openReadOnly(
+        path: String, readers: Int = 1, alone: Bool = false
+    ) async throws(StoreError) -> SQLiteDatabase {
         precondition(readers > 0, "a database needs a reader")
         let pool = try ConnectionPool(count: readers) { () throws(StoreError) in
             let reader = try SQLiteConnection(
@@ -59,8 +64,10 @@ extension SQLiteDatabase {
             try reader.configureAsReader()
             return reader
         }
+        // After it was opened: for a file that is not there no lock is made.
         return SQLiteDatabase(
-            writer: nil, readers: pool, readerThreads: readers, finders: pool, lock: nil,
+            writer: nil, readers: pool, readerThreads: readers, finders: pool,
+            lock: alone ? try ServingLock(for: path) : nil,
             checkpointPages: checkpointPagesDefault, secureDelete: false)
     }
 

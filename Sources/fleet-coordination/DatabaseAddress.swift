@@ -30,12 +30,19 @@ extension Settings {
         _ values: [String: String], dataDirectory: String
     ) throws(SettingsError) -> DatabaseAddress {
         guard let url = values["DATABASE_URL"] else { return .sqlite(path: dataDirectory + "/fleet-coordination.db") }
+        return try database(at: url, named: "DATABASE_URL", values)
+    }
+
+    /// - Parameter name: the variable or the option that holds `url`.
+    static func database(
+        at url: String, named name: String, _ values: [String: String]
+    ) throws(SettingsError) -> DatabaseAddress {
         if url.hasPrefix("sqlite://"), url.count > "sqlite://".count {
             return .sqlite(path: String(url.dropFirst("sqlite://".count)))
         }
         guard url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") else {
             throw SettingsError(
-                "DATABASE_URL",
+                name,
                 "is not usable; write sqlite://PATH, as in sqlite://data/fleet.db, or postgres://HOST/NAME")
         }
         let address = PostgresAddress(
@@ -47,8 +54,7 @@ extension Settings {
             _ = try address.configuration(schema: "", readers: 1)
         } catch {
             throw SettingsError(
-                "DATABASE_URL",
-                "is not usable; write postgres://USER@HOST:PORT/NAME, special characters percent-encoded")
+                name, "is not usable; write postgres://USER@HOST:PORT/NAME, special characters percent-encoded")
         }
         return .postgres(address)
     }
@@ -81,7 +87,7 @@ extension Store {
         }
     }
 
-    private static func makeDirectories(_ paths: [String]) throws(SettingsError) {
+    static func makeDirectories(_ paths: [String]) throws(SettingsError) {
         for path in paths {
             do {
                 try FileManager.default.createDirectory(
@@ -94,13 +100,16 @@ extension Store {
 }
 
 extension KeyStore {
+    /// Where it is, when it is a file.
+    static func path(in directory: String) -> String { directory + "/keys.db" }
+
     /// Opens the store of keys: a file beside that of the log, or on PostgreSQL, where all replicas need it, a schema.
     static func open(_ settings: Settings) async throws -> KeyStore {
         switch settings.database {
         case .sqlite:
             KeyStore(
                 database: try await SQLiteDatabase.open(
-                    path: settings.dataDirectory + "/keys.db", readers: 1, secureDelete: true))
+                    path: path(in: settings.dataDirectory), readers: 1, secureDelete: true))
         case .postgres(let address):
             KeyStore(
                 database: try await PostgresDatabase.open(

@@ -22,12 +22,14 @@ struct FleetCoordination: AsyncParsableCommand {
             }
         } catch let error as SettingsError {
             fail("\(error)")
-        } catch let error as SchemaError {
+        } catch let error as PlaceError {
             fail(error.remedy)
+        } catch let error as SchemaError {
+            fail(error.remedy(at: "DATABASE_URL"))
         } catch let error as VaultError {
             fail(error.remedy)
         } catch let error as StoreError {
-            fail(error.remedy)
+            fail(error.remedy(at: "DATABASE_URL"))
         } catch {
             exit(withError: error)
         }
@@ -39,15 +41,41 @@ struct FleetCoordination: AsyncParsableCommand {
     }
 }
 
+/// An error of a database that another argument than usual names.
+struct PlaceError: Error {
+    /// The argument.
+    let place: String
+    let cause: any Error
+    /// What to do where the cause does not say it.
+    var advice = ""
+
+    fileprivate var remedy: String {
+        let text =
+            switch cause {
+            case let error as SchemaError: error.remedy(at: place)
+            case StoreError.conflict, StoreError.failed, StoreError.outcomeUnknown:
+                "\(place): \((cause as? StoreError)?.remedy(at: place) ?? "")"
+            case let error as StoreError: error.remedy(at: place)
+            default: "\(place): \(cause)."
+            }
+        guard case StoreError.unavailable = cause, !advice.isEmpty else { return text }
+        return text.dropLast() + "; \(advice)."
+    }
+}
+
 extension SchemaError {
     /// What is wrong, and what to do.
-    fileprivate var remedy: String {
+    ///
+    /// - Parameter place: the argument that names the database.
+    fileprivate func remedy(at place: String) -> String {
         switch self {
         case .newer(let found, let known):
-            "DATABASE_URL: the schema is at version \(found), this program knows \(known); run a newer program."
-        case .foreign: "DATABASE_URL: the database holds the tables of something else; name an empty one."
+            "\(place): the schema is at version \(found), this program knows \(known); run a newer program."
+        case .foreign: "\(place): the database holds the tables of something else; name an empty one."
         case .behind(let found, let known):
-            "DATABASE_URL: the schema is at version \(found), not \(known); run 'fleet-coordination migrate' first."
+            "\(place): the schema is at version \(found), not \(known); run 'fleet-coordination migrate' first."
+        case .incomplete:
+            "\(place): the database was not filled to the end; run 'fleet-coordination migrate --from … --to …' again."
         }
     }
 }
@@ -66,14 +94,14 @@ extension VaultError {
 }
 
 extension StoreError {
-    fileprivate var remedy: String {
+    fileprivate func remedy(at place: String) -> String {
         switch self {
         case .conflict(let constraint): "the database refused a change: \(constraint)."
-        case .full: "no space is left where DATABASE_URL points; free some and start again."
-        case .unavailable(let reason): "DATABASE_URL: \(reason)."
-        case .superseded(let reason): "another process serves DATABASE_URL: \(reason)."
+        case .full: "no space is left where \(place) points; free some and start again."
+        case .unavailable(let reason): "\(place): \(reason)."
+        case .superseded(let reason): "another process serves \(place): \(reason)."
         case .outcomeUnknown(let reason): "a commit has an unknown outcome: \(reason)."
-        case .corrupt(let reason): "DATABASE_URL: this is not a database of the service, or it is damaged: \(reason)."
+        case .corrupt(let reason): "\(place): this is not a database of the service, or it is damaged: \(reason)."
         case .failed(let reason): "the database refused a statement: \(reason)."
         }
     }

@@ -85,7 +85,7 @@ private enum ImportRule {
             ],
             [
                 "ArgumentParser", "Crypto", "Foundation", "Hummingbird", "Logging", "NIOSSL", "ServiceLifecycle",
-                "UnixSignals",
+                "Synchronization", "UnixSignals",
             ]),
         // The tests' kit runs the whole service in process; no target of the product may import it.
         "FleetTestSupport": Row(

@@ -72,6 +72,15 @@ package final class Vault: Sendable {
         return vault
     }
 
+    /// That these keys, as they are, are those of `log`.
+    ///
+    /// - Throws: `VaultError.missing` and `.ofAnotherLog`.
+    package static func requireBelonging(_ store: KeyStore, to log: Store) async throws {
+        let (known, identity) = (try await log.setting(setting), try await store.label(identity))
+        guard known != identity else { return }
+        throw identity == nil ? VaultError.missing : VaultError.ofAnotherLog
+    }
+
     /// Whether no vault was opened on the store yet.
     package static func isEmpty(_ store: KeyStore) async throws -> Bool {
         try await store.prepare()

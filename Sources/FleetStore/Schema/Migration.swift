@@ -33,4 +33,6 @@ package enum SchemaError: Error, Equatable {
     case foreign
     /// Steps are missing and `migrate` was not asked to take them.
     case behind(found: Int64, known: Int64)
+    /// It was begun to be filled from another database, and not finished.
+    case incomplete
 }

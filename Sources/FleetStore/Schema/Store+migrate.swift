@@ -8,7 +8,7 @@ extension Store {
     /// - Throws: `SchemaError.newer` or `.foreign`, and nothing is written.
     @discardableResult
     package func migrate(now: Timestamp, upTo last: Int64 = .max) async throws -> [Migration] {
-        let current = try await checkedVersion()
+        let current = try await schemaVersion()
         let missing = Migration.all(for: database.dialect).filter { $0.version > current && $0.version <= last }
         for migration in missing {
             let steps = migration.statements.map { SQL("schema.step", text: $0) }
@@ -35,7 +35,7 @@ extension Store {
                 try await database.commit(batch + steps)
             } catch {
                 // Somebody else may have taken the step meanwhile.
-                guard case .conflict = error, try await checkedVersion() >= migration.version else { throw error }
+                guard case .conflict = error, try await schemaVersion() >= migration.version else { throw error }
             }
         }
         return missing
@@ -43,14 +43,20 @@ extension Store {
 
     /// Refuses a database that this version cannot use as it is.
     package func requireCurrentSchema() async throws {
-        let known = Migration.all(for: database.dialect).last?.version ?? 0
-        let found = try await checkedVersion()
+        let known = knownVersion
+        let found = try await schemaVersion()
         guard found == known else { throw SchemaError.behind(found: found, known: known) }
     }
 
-    private func checkedVersion() async throws -> Int64 {
-        let known = Migration.all(for: database.dialect).last?.version ?? 0
-        let tables = try await tableNames()
+    /// The last step that there is.
+    var knownVersion: Int64 { Migration.all(for: database.dialect).last?.version ?? 0 }
+
+    /// The last step that was taken; 0 before the first.
+    ///
+    /// - Throws: `SchemaError`, save `.behind`.
+    func schemaVersion() async throws -> Int64 {
+        let known = knownVersion
+        let tables = try await database.tableNames()
         guard tables.contains("fleet_schema_migrations") else {
             guard tables.isEmpty else { throw SchemaError.foreign }
             return 0
@@ -58,19 +64,26 @@ extension Store {
         let rows = try await database.read(
             SQL("schema.version", "SELECT COALESCE(MAX(version), 0) FROM fleet_schema_migrations"))
         let found = try rows.first?.integer(0) ?? 0
+        guard found != Self.incompleteVersion else { throw SchemaError.incomplete }
         guard found <= known else { throw SchemaError.newer(found: found, known: known) }
         return found
     }
 
-    private func tableNames() async throws -> [String] {
+}
+
+extension SQLDatabase {
+    /// The tables that are there.
+    func tableNames() async throws(StoreError) -> [String] {
         let query: SQL =
-            switch database.dialect {
+            switch dialect {
             case .sqlite: SQL("schema.tables", "SELECT name FROM sqlite_schema WHERE type = 'table'")
             case .postgres:
                 SQL(
                     "schema.tables",
                     "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()")
             }
-        return try await database.read(query).map { row in try row.text(0) }.filter { !$0.hasPrefix("sqlite_") }
+        return try await read(query).map { (row) throws(StoreError) in try row.text(0) }.filter {
+            !$0.hasPrefix("sqlite_")
+        }
     }
 }

@@ -1,28 +1,22 @@
 import FleetJSON
-import FleetTestSupport
 import Foundation
 
 /// Replicas of the built service on a fresh database of one PostgreSQL.
 final class ReplicaSet {
     static let adminKey = "replicas-replicas-replicas-replicas"
 
-    let databaseURL: String
+    private let database: ScratchPostgres
     private let directory: ScratchDirectory
     private let keyFile: String
     private(set) var replicas: [ServiceProcess] = []
+
+    var databaseURL: String { database.url }
 
     init(count: Int) async throws {
         directory = try ScratchDirectory()
         keyFile = try directory.write(
             Data((0..<32).map { _ in UInt8.random(in: 0...255) }).base64EncodedString(), to: "key")
-        guard let server = TestDatabase.postgresURL else { throw TestDatabase.NoServer() }
-        let name = "replicas_\(UInt32.random(in: 0 ... .max))"
-        let (status, _, errors) = try await ChildProcess.run(
-            "psql", ["--no-psqlrc", "--command", "CREATE DATABASE \(name)", server], in: directory.path)
-        guard status == .exited(0) else { throw StartFailure(description: errors) }
-        var url = URLComponents(string: server)
-        url?.path = "/" + name
-        databaseURL = url?.string ?? ""
+        database = try await ScratchPostgres()
         for _ in 0..<count { replicas.append(try await start()) }
     }
 
@@ -55,11 +49,6 @@ final class ReplicaSet {
             replica.child.send(SIGCONT)
             try await replica.stop()
         }
-        _ = try? await ChildProcess.run(
-            "psql",
-            [
-                "--no-psqlrc", "--command", "DROP DATABASE \(URL(string: databaseURL)?.lastPathComponent ?? "")",
-                TestDatabase.postgresURL ?? "",
-            ], in: directory.path)
+        await database.drop()
     }
 }

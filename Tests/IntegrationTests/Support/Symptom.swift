@@ -20,7 +20,7 @@ struct Symptom: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let all = settings + redis + clickHouse + addresses + tokens + databases + running + kafka
+    static let all = settings + redis + clickHouse + addresses + tokens + databases + moves + running + kafka
 }
 
 extension Symptom {
