@@ -84,6 +84,11 @@ test-load: build ## Measure the release build under load; PROFILE=1 also says wh
 	swift build -c release --product LoadBaseline
 	scripts/test-load
 
+.PHONY: test-load-engines
+test-load-engines: build ## Measure decisions on SQLite, on PostgreSQL by one replica and by three, beside pgbench, and what Kafka, ClickHouse and Redis change
+	@scripts/install-dependencies load
+	scripts/test-load-engines
+
 .PHONY: test-cluster
 test-cluster: build ## Kill each process of such a cluster, of its own, under load, and check that nothing is lost or doubled
 	@export DEV_DEPS_DIR=.build/test-cluster && trap 'scripts/dev-cluster stop' EXIT && \
