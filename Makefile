@@ -39,6 +39,14 @@ dev-deps: ## Start PostgreSQL, Redis, ClickHouse and a Kafka-compatible broker; 
 dev-deps-stop: ## Stop these servers, and delete what they hold
 	@scripts/dev-deps stop
 
+.PHONY: dev-cluster
+dev-cluster: build ## Start these servers, three replicas of the service and HAProxy before them, and print the one address
+	@scripts/dev-cluster start
+
+.PHONY: dev-cluster-stop
+dev-cluster-stop: ## Stop all of these, and delete what they hold
+	@scripts/dev-cluster stop
+
 .PHONY: test
 test: ## Check layout and rules, then run the fast tests: every one that needs no server, on a part of many like cases
 	@scripts/install-dependencies build
@@ -86,6 +94,16 @@ test-load: build ## Measure the release build under load; PROFILE=1 also says wh
 	@$(if $(PROFILE),scripts/install-dependencies profile)
 	swift build -c release --product LoadBaseline
 	scripts/test-load
+
+.PHONY: test-load-engines
+test-load-engines: build ## Measure decisions on SQLite, on PostgreSQL by one replica and by three, beside pgbench, and what Kafka, ClickHouse and Redis change
+	@scripts/install-dependencies load
+	scripts/test-load-engines
+
+.PHONY: test-cluster
+test-cluster: build ## Kill each process of such a cluster, of its own, under load, and check that nothing is lost or doubled
+	@export DEV_DEPS_DIR=.build/test-cluster && trap 'scripts/dev-cluster stop' EXIT && \
+		scripts/dev-cluster start && python3 scripts/load/kill-any.py
 
 .PHONY: bench
 bench: ## Measure the engine, the queue, a start and the metrics alone, and compare how plans are divided with what others compute

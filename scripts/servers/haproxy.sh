@@ -1,8 +1,14 @@
-# HAProxy for scripts/dev-deps, which reads this file: one address for three replicas of the service, which REPLICAS names.
+# HAProxy for scripts/dev-deps, which reads this file: one address for three replicas of the service: those
+# that REPLICAS names, or else those of the set.
 
 prepare_haproxy() {
-    local program addresses port settings
+    local program addresses port settings name
     read -ra addresses <<<"${REPLICAS:-}"
+    if [[ -z ${REPLICAS:-} ]]; then
+        for name in "${replicas[@]}"; do
+            [[ ! -e $directory/$name/port ]] || addresses+=("127.0.0.1:$(<"$directory/$name/port")")
+        done
+    fi
     ((${#addresses[@]} == 3)) ||
         fail "REPLICAS is to name three replicas of the service, as in '127.0.0.1:8081 127.0.0.1:8082 127.0.0.1:8083'"
     program=$(command -v haproxy || command -v /usr/sbin/haproxy || echo "$project/.build/server-tools/haproxy")
