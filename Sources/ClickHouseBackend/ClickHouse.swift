@@ -76,7 +76,7 @@ package final class ClickHouse: AnalyticsStore {
         }
     }
 
-    private func version() async throws -> Int {
+    func version() async throws -> Int {
         Int(try await client.read("SELECT max(version) FROM fleet_migrations").first?.integer(0) ?? 0)
     }
 

@@ -12,8 +12,8 @@ package final class KafkaBus: EventBus {
     package let name = DependencyName.kafka
     package let breaker = CircuitBreaker()
 
-    private let settings: KafkaSettings
-    private let logger: Logger
+    let settings: KafkaSettings
+    let logger: Logger
     private let publisher: KafkaPublisher
     /// What asks; nil once it is closed.
     private let asking: Mutex<KafkaHandle?>
@@ -93,8 +93,11 @@ package final class KafkaBus: EventBus {
         trouble.withLock { $0 = failure as? KafkaError }
     }
 
-    private func ask(_ question: @escaping @Sendable (KafkaHandle) throws(KafkaError) -> Void) async throws {
+    func ask<Answer: Sendable>(
+        _ question: @escaping @Sendable (KafkaHandle) throws(KafkaError) -> Answer
+    ) async throws -> Answer {
         guard let handle = asking.withLock({ $0 }) else { throw CancellationError() }
-        try await questions.runIfActive { Result(catching: { () throws(KafkaError) in try question(handle) }) }.get()
+        return try await questions.runIfActive { Result(catching: { () throws(KafkaError) in try question(handle) }) }
+            .get()
     }
 }

@@ -84,6 +84,12 @@ struct KafkaTopics {
 
     // MARK: Looking
 
+    /// Those of these that are not there, or that the user may not know of.
+    func missing(of names: [String]) throws(KafkaError) -> [String] {
+        let found = try topics()
+        return names.filter { found[$0] == nil }
+    }
+
     private func verify(_ names: [String], _ found: [String: Found]) throws(KafkaError) {
         for name in names {
             guard let topic = found[name], topic.error != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART else {

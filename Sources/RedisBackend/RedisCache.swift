@@ -12,6 +12,7 @@ package final class RedisCache: SharedCache, Dependency, Service {
 
     package let name = DependencyName.redis
     package let breaker: CircuitBreaker
+    let options: RedisOptions
     private let client: RedisClient
     private let listener: RedisClient
     private let prefix: String
@@ -21,6 +22,7 @@ package final class RedisCache: SharedCache, Dependency, Service {
 
     package init(_ options: RedisOptions, breaker: CircuitBreaker = CircuitBreaker()) {
         self.breaker = breaker
+        self.options = options
         prefix = options.prefix
         client = RedisClient(options)
         listener = RedisClient(options)
@@ -129,10 +131,14 @@ package final class RedisCache: SharedCache, Dependency, Service {
 
     // MARK: Health
 
+    private var probe: String { key("probe") }
+    /// What a check leaves for a minute.
+    var probes: [String] { [probe, probe + ":count"] }
+
     /// Does once, with a key of its own, whatever needs a permission.
     package func check() async throws {
         try await client.check()
-        let probe = key("probe")
+        let probe = self.probe
         _ = try await client.send(RedisCommand("MGET", probe))
         _ = try await run(.keep, probe, [Int64(0).padded, "60000", "1"].map { Array($0.utf8) })
         _ = try await run(.count, probe + ":count", ["1", "60000"].map { Array($0.utf8) })

@@ -9,7 +9,8 @@ struct FleetCoordination: AsyncParsableCommand {
         commandName: "fleet-coordination",
         abstract: "Federations of fleets, resource sharing across owners, and what came of it.",
         version: "0.1.0",
-        subcommands: [Serve.self, Migrate.self, Events.self, Keys.self, Audit.self], defaultSubcommand: Serve.self)
+        subcommands: [Serve.self, Migrate.self, Events.self, Keys.self, Audit.self, Doctor.self],
+        defaultSubcommand: Serve.self)
 
     /// Every failure is one line on standard error and an exit code that is not 0.
     static func main() async {

@@ -1,0 +1,142 @@
+import FleetDomain
+import FleetService
+import FleetStore
+import Foundation
+import SQLiteBackend
+
+/// Looks at the database that is configured, and at the directory of the service's files.
+struct DatabaseExamination: Sendable {
+    let settings: Settings
+
+    var name: String {
+        switch settings.database {
+        case .sqlite: "sqlite"
+        case .postgres: "postgres"
+        }
+    }
+
+    func examine(_ note: Notes) async throws {
+        switch settings.database {
+        case .sqlite(let path): try await examineFile(path, note)
+        case .postgres: try await examineServer(note)
+        }
+    }
+
+    // MARK: SQLite
+
+    private func examineFile(_ path: String, _ note: Notes) async throws {
+        note(.ok("configured", "embedded, in \(path): no server is needed"))
+        Self.examineWriting(near: URL(filePath: path).deletingLastPathComponent().path, note)
+        guard FileManager.default.fileExists(atPath: path) else {
+            note(.ok("schema", "not made yet; the first start makes it"))
+            return
+        }
+        let store = Store(database: try await SQLiteDatabase.openReadOnly(path: path))
+        do {
+            note(.ok("version", "SQLite \(try await store.database.sqliteVersion())"))
+            try await examineSchema(of: store, note)
+            note(try await .latency { _ = try await store.database.find(.ping) })
+            await store.database.close()
+        } catch {
+            await store.database.close()
+            throw error
+        }
+    }
+
+    // MARK: PostgreSQL
+
+    private static let versions = 13...17
+
+    private func examineServer(_ note: Notes) async throws {
+        let store = try await Store.openForReading(settings)
+        let database = store.database
+        note(.ok("reachable", "takes writes"))
+        let facts = try await database.postgresFacts()
+        note(.version("PostgreSQL", "\(facts.version / 10_000).\(facts.version % 10_000)", supported: Self.versions))
+        if facts.isSuperuser {
+            note(
+                .warn(
+                    "user", "is a superuser", "make a user that owns nothing but this database: docs/postgresql.md"))
+        }
+        await examineRights(database, try await KeyStore.open(settings).database, note)
+        try await examineSchema(of: store, note)
+        note(
+            try await .clock(now: { Environment.system.now().milliseconds }) {
+                try await database.postgresClock().milliseconds
+            })
+        note(try await .latency { _ = try await database.find(.ping) })
+    }
+
+    private func examineRights(_ log: any SQLDatabase, _ keys: any SQLDatabase, _ note: Notes) async {
+        for (schema, database, isLog) in [("fleet_coordination", log, true), ("fleet_coordination_keys", keys, false)] {
+            do {
+                let table = isLog ? Tables.log : Tables.ofKeys[0]
+                try await database.tryWriting(to: table, withExtension: isLog)
+                note(.ok("permissions", "\(schema) can be made and written to"))
+            } catch {
+                note(
+                    .fail(
+                        "permissions", "\(schema) cannot be made or written to: \(words(of: error))",
+                        "grant the user CREATE on the database, or give it schemas of its own: docs/postgresql.md"))
+            }
+        }
+    }
+
+    // MARK: Both
+
+    private func examineSchema(of store: Store, _ note: Notes) async throws {
+        do {
+            try await store.requireCurrentSchema()
+            note(.ok("schema", "is current"))
+        } catch let error as SchemaError {
+            switch error {
+            case .behind(found: 0, _): note(.ok("schema", "not made yet; the first start makes it"))
+            case .behind(let found, let known):
+                note(
+                    .warn(
+                        "schema", "is at version \(found), not \(known)",
+                        "run 'fleet-coordination migrate', or start: both take the steps that lack"))
+            case .newer(let found, let known):
+                note(.fail("schema", "is at version \(found), this program knows \(known)", "run a newer program"))
+            case .foreign: note(.fail("schema", "the database holds the tables of something else", "name an empty one"))
+            case .incomplete:
+                note(
+                    .fail(
+                        "schema", "the database was not filled to the end",
+                        "run 'fleet-coordination migrate --from … --to …' again"))
+            }
+        }
+    }
+
+    /// The directory of the service's files, which also a service on PostgreSQL writes to.
+    func examineFiles(_ note: Notes) { Self.examineWriting(near: settings.dataDirectory, note) }
+
+    /// Writes a file and removes it; of a directory that is not there yet, in the one that it would be made in.
+    private static func examineWriting(near path: String, _ note: Notes) {
+        var directory = URL(filePath: path).standardizedFileURL
+        while !FileManager.default.fileExists(atPath: directory.path), directory.path != "/" {
+            directory.deleteLastPathComponent()
+        }
+        let probe = directory.path + "/.doctor-\(UUID().uuidString)"
+        guard FileManager.default.createFile(atPath: probe, contents: Data()) else {
+            note(
+                .fail(
+                    "permissions", "no file can be written in \(directory.path)",
+                    "let the service's user write there, or name another directory"))
+            return
+        }
+        try? FileManager.default.removeItem(atPath: probe)
+        note(.ok("permissions", "files can be written in \(directory.path)"))
+    }
+}
+
+/// An error as one line.
+func words(of error: any Error) -> String {
+    switch error {
+    case StoreError.conflict(let text), StoreError.unavailable(let text), StoreError.superseded(let text),
+        StoreError.outcomeUnknown(let text), StoreError.corrupt(let text), StoreError.failed(let text):
+        text
+    case StoreError.full: "no space is left"
+    default: "\(error)"
+    }
+}

@@ -1,0 +1,185 @@
+import FleetJSON
+import FleetTestSupport
+import Foundation
+import Testing
+
+@Suite("doctor")
+struct DoctorTests {
+    private static let secret = "a-wrong-secret-of-ours"
+
+    /// Its lines, without those that say what to do.
+    private func doctor(
+        in directory: ScratchDirectory, _ environment: [String: String] = [:], exits code: Int32
+    ) async throws -> [String] {
+        let run = try await ServiceProcess.run(in: directory, environment, ["doctor"])
+        #expect(run.status == .exited(code) && run.errors == "", "\(run)")
+        #expect(!run.output.contains(Self.secret), "\(run.output)")
+        let lines = run.output.lines
+        for (line, next) in zip(lines, lines.dropFirst() + [""]) where !line.hasPrefix(" ") {
+            // What is not ok says what to do, and nothing else does.
+            #expect(next.hasPrefix("      → ") != line.hasPrefix("ok"), "\(run.output)")
+        }
+        return lines.filter { !$0.hasPrefix(" ") }.map { $0.replacing(/[ ]{2,}/, with: " ") }
+    }
+
+    @Test("finds all well with what is built in, before the first start and beside a running service")
+    func builtIn() async throws {
+        let directory = try ScratchDirectory()
+        let before = try await doctor(in: directory, exits: 0)
+        #expect(before.contains("ok sqlite schema not made yet; the first start makes it"), "\(before)")
+        #expect(before.allSatisfy { $0.hasPrefix("ok ") })
+        for name in ["redis", "kafka", "clickhouse"] {
+            #expect(before.contains { $0.hasPrefix("ok \(name) configured none; ") }, "\(before)")
+        }
+        #expect(!FileManager.default.fileExists(atPath: directory.data))
+        let service = try await ServiceProcess.start(in: directory)
+        let beside = try await doctor(in: directory, exits: 0)
+        #expect(beside.contains("ok sqlite schema is current"), "\(beside)")
+        #expect(beside.contains { $0.hasPrefix("ok sqlite latency median ") }, "\(beside)")
+        try await service.stop()
+        let run = try await ServiceProcess.run(in: directory, [:], ["doctor", "--json"])
+        let report = try #require(try JSON.parse(Array(run.output.utf8)).objectValue)
+        #expect(report["ok"] == .bool(true) && report["findings"]?.arrayValue?.count == beside.count, "\(run)")
+    }
+
+    @Test(
+        "says what state the schema is in",
+        arguments: [
+            (
+                "DELETE FROM fleet_schema_migrations WHERE version = 11", "warn sqlite schema is at version 10, not 11",
+                0
+            ),
+            (
+                "INSERT INTO fleet_schema_migrations VALUES (99, '', 0)",
+                "FAIL sqlite schema is at version 99, this program knows 11", 1
+            ),
+            (
+                "DROP TABLE fleet_schema_migrations",
+                "FAIL sqlite schema the database holds the tables of something else", 1
+            ),
+            (
+                "INSERT INTO fleet_schema_migrations VALUES (\(Int64.max), '', 0)",
+                "FAIL sqlite schema the database was not filled to the end", 1
+            ),
+        ] as [(String, String, Int32)])
+    func schema(statement: String, line: String, code: Int32) async throws {
+        let directory = try ScratchDirectory()
+        _ = try await ServiceProcess.run(in: directory, [:], ["migrate"])
+        try database(in: directory, statement)
+        #expect(try await doctor(in: directory, exits: code).contains(line))
+    }
+
+    @Test("says of each that nobody is at its address")
+    func nobody() async throws {
+        let lines = try await doctor(in: try ScratchDirectory(), Self.all(at: 9), exits: 1)
+        for name in ["postgres", "redis", "kafka", "clickhouse"] {
+            #expect(lines.contains { $0.hasPrefix("FAIL \(name) reachable ") }, "\(lines)")
+        }
+        #expect(lines.filter { $0.hasPrefix("FAIL") }.count == 4, "\(lines)")
+    }
+
+    @Test("ends within its deadline when those at the addresses take connections and never answer")
+    func silent() async throws {
+        let directory = try ScratchDirectory()
+        let proxy = try Peer(
+            "import socket,time\ns=socket.create_server(('127.0.0.1',0),backlog=64)\nprint(s.getsockname()[1],flush=True)\ntime.sleep(600)",
+            in: directory)
+        let port = try await proxy.port()
+        let begin = ContinuousClock.now
+        let lines = try await doctor(in: directory, Self.all(at: port), exits: 1)
+        let elapsed = ContinuousClock.now - begin
+        #expect(elapsed < .seconds(10), "\(elapsed)")
+        for name in ["postgres", "redis", "kafka", "clickhouse"] {
+            #expect(lines.contains { $0.hasPrefix("FAIL \(name) reachable ") }, "\(lines)")
+        }
+    }
+
+    @Test("says of a Redis and a ClickHouse that they are too old, and that a Redis refuses the password")
+    func peers() async throws {
+        let directory = try ScratchDirectory()
+        let old = try Peer(Self.answering(#"b"-ERR unknown command `HELLO`\r\n""#), in: directory)
+        let refusing = try Peer(Self.answering(#"b"-WRONGPASS invalid username-password pair\r\n""#), in: directory)
+        let clickHouse = try Peer(
+            Self.answering(
+                #"b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\n\r\n21.8.1.123""#), in: directory)
+        let first = try await doctor(
+            in: directory,
+            [
+                "REDIS_ADDR": "127.0.0.1:\(try await old.port())",
+                "CLICKHOUSE_ADDR": "127.0.0.1:\(try await clickHouse.port())",
+            ], exits: 1)
+        #expect(first.contains("FAIL redis version the server is older than Redis 6"), "\(first)")
+        #expect(first.contains { $0.hasPrefix("FAIL clickhouse version ClickHouse 21.8.1.123 is too old") }, "\(first)")
+        let second = try await doctor(
+            in: directory,
+            ["REDIS_ADDR": "127.0.0.1:\(try await refusing.port())", "REDIS_PASSWORD": Self.secret], exits: 1)
+        #expect(
+            second.contains("FAIL redis reachable the server refuses REDIS_USERNAME or REDIS_PASSWORD"), "\(second)")
+    }
+
+    @Test(
+        "says of a PostgreSQL what it can do, leaves nothing there, and says when the password is wrong or a right lacks",
+        .enabled(if: TestDatabase.postgresURL != nil))
+    func postgres() async throws {
+        let (directory, target) = (try ScratchDirectory(), try await ScratchPostgres())
+        let lines = try await doctor(in: directory, ["DATABASE_URL": target.url], exits: 0)
+        for line in [
+            "ok postgres permissions fleet_coordination can be made and written to",
+            "ok postgres permissions fleet_coordination_keys can be made and written to",
+            "ok postgres schema not made yet; the first start makes it",
+        ] { #expect(lines.contains(line), "\(lines)") }
+        for check in ["version PostgreSQL ", "clock +", "latency median "] {
+            #expect(lines.contains { $0.contains(" postgres \(check)") }, "\(lines)")
+        }
+        let made = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'fleet_coordination%'"
+        #expect(try await target.execute(made) == "0")
+        #expect(try await target.execute("SELECT count(*) FROM pg_extension WHERE extname = 'btree_gist'") == "0")
+
+        var url = try #require(URLComponents(string: target.url))
+        url.password = Self.secret
+        let wrong = try await doctor(in: directory, ["DATABASE_URL": try #require(url.string)], exits: 1)
+        #expect(wrong.contains { $0.hasPrefix("FAIL postgres reachable ") && $0.contains("password") }, "\(wrong)")
+
+        let role = "doctor_\(UInt32.random(in: 0 ... .max))"
+        try await target.execute("CREATE ROLE \(role) LOGIN PASSWORD '\(Self.secret)'")
+        (url.user, url.password) = (role, Self.secret)
+        let weak = try await doctor(in: directory, ["DATABASE_URL": try #require(url.string)], exits: 1)
+        #expect(weak.filter { $0.hasPrefix("FAIL postgres permissions ") }.count == 2, "\(weak)")
+        try await target.execute("DROP ROLE \(role)")
+        await target.drop()
+    }
+
+    /// Every dependency at one port.
+    private static func all(at port: Int) -> [String: String] {
+        [
+            "DATABASE_URL": "postgres://fleet:\(secret)@127.0.0.1:\(port)/none", "REDIS_ADDR": "127.0.0.1:\(port)",
+            "REDIS_PASSWORD": secret, "KAFKA_BROKERS": "127.0.0.1:\(port)",
+            "CLICKHOUSE_ADDR": "127.0.0.1:\(port)", "CLICKHOUSE_PASSWORD": secret,
+        ]
+    }
+
+    /// A server that answers whatever it is sent with the same.
+    private static func answering(_ bytes: String) -> String {
+        """
+        import socketserver
+        class Peer(socketserver.BaseRequestHandler):
+            def handle(self):
+                while self.request.recv(65536):
+                    self.request.sendall(\(bytes))
+        server = socketserver.ThreadingTCPServer(('127.0.0.1', 0), Peer)
+        print(server.server_address[1], flush=True)
+        server.serve_forever()
+        """
+    }
+}
+
+/// A scripted server of a few lines.
+private struct Peer {
+    private let child: ChildProcess
+
+    init(_ program: String, in directory: ScratchDirectory) throws {
+        child = try ChildProcess("python3", ["-c", program], in: directory.path)
+    }
+
+    func port() async throws -> Int { try await eventually("the peer's port") { Int(child.output.trimmed) } }
+}
