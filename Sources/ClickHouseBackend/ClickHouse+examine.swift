@@ -1,5 +1,4 @@
 package import FleetService
-import Foundation
 
 extension ClickHouse: Examinable {
     /// The newest release that was tried.
@@ -11,10 +10,11 @@ extension ClickHouse: Examinable {
         note(.version("ClickHouse", version, supported: Self.oldestVersion...Self.newestVersion))
         note(try await schema())
         note(await permissions())
-        let now = { Int64(Date().timeIntervalSince1970 * 1000) }
         note(
-            try await .clock(now: now) {
-                try await self.client.read("SELECT toUnixTimestamp64Milli(now64(3))").first?.integer(0) ?? now()
+            try await .clock {
+                let rows = try await self.client.read("SELECT toUnixTimestamp64Milli(now64(3))")
+                guard let row = rows.first else { throw ClickHouseError.malformed("it does not tell the time") }
+                return try row.integer(0)
             })
         note(try await .latency { _ = try await self.client.version() })
     }

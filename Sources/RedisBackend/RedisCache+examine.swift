@@ -1,5 +1,4 @@
 package import FleetService
-import Foundation
 
 extension RedisCache: Examinable {
     package func examine(_ note: Notes) async throws {
@@ -32,7 +31,7 @@ extension RedisCache: Examinable {
         // They go by themselves in a minute where the user may not remove them.
         for probe in probes { _ = try? await ask("DEL", probe) }
         do {
-            let skew = try await Finding.clock(now: { Int64(Date().timeIntervalSince1970 * 1000) }) {
+            let skew = try await Finding.clock {
                 let parts = try await ask("TIME").array?.compactMap(\.text).compactMap(Int64.init) ?? []
                 guard parts.count == 2 else { throw RedisError.malformed }
                 return parts[0] * 1000 + parts[1] / 1000

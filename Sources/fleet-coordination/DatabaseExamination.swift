@@ -60,10 +60,7 @@ struct DatabaseExamination: Sendable {
         }
         await examineRights(database, try await KeyStore.open(settings).database, note)
         try await examineSchema(of: store, note)
-        note(
-            try await .clock(now: { Environment.system.now().milliseconds }) {
-                try await database.postgresClock().milliseconds
-            })
+        note(try await .clock { try await database.postgresClock().milliseconds })
         note(try await .latency { _ = try await database.find(.ping) })
     }
 

@@ -1,3 +1,5 @@
+import FleetDomain
+
 /// What one check of something that the service needs found.
 package struct Finding: Sendable, Equatable {
     package enum Level: String, Sendable {
@@ -67,15 +69,11 @@ extension Finding {
         return microseconds < 10_000 ? "\(Int(microseconds)) us" : "\(Int(microseconds / 1000)) ms"
     }
 
-    /// - Parameters:
-    ///   - ask: the other clock in milliseconds since 1970.
-    ///   - now: this host's.
-    package static func clock(
-        now: () -> Int64, _ ask: () async throws -> Int64
-    ) async throws -> Finding {
-        let before = now()
+    /// - Parameter ask: the other clock in milliseconds since 1970.
+    package static func clock(_ ask: () async throws -> Int64) async throws -> Finding {
+        let before = Environment.system.now().milliseconds
         let theirs = try await ask()
-        let after = now()
+        let after = Environment.system.now().milliseconds
         // It was read at some time in between.
         let skew = theirs < before ? theirs - before : max(0, theirs - after)
         let text = "\(skew >= 0 ? "+" : "")\(skew) ms against this host"
