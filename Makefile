@@ -120,6 +120,11 @@ bench: ## Measure the engine, the queue, a start and the metrics alone, and comp
 	.build/release/StartBench
 	.build/bench-venv/bin/python3 scripts/bench/compare-division.py
 
+.PHONY: bench-kafka
+bench-kafka: build ## Let a million events pile up while no broker is there, and drain them
+	@scripts/install-dependencies servers
+	@LD_LIBRARY_PATH=.build/server-tools/librdkafka .build/server-venv/bin/python3 scripts/load/kafka-pile-up.py $(SERVICE)
+
 .PHONY: test-slow
 test-slow: ## Run every test, the slow ones too, one after the other
 	@scripts/install-dependencies build

@@ -28,8 +28,8 @@ PROGRAM = os.path.abspath(sys.argv[1])
 EVENTS = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
 KEY = "pile-up-" * 5
 TOPIC = "fleet-coordination.events"
-# Seconds that the service is watched while no broker is there.
-WATCHED = 30
+# Seconds that the service is watched while no broker is there, and between what is printed of its memory.
+WATCHED, SHOWN = int(os.environ.get("WATCHED", "60")), 5
 # What the service may hold more at the end of the drain than it did before, in MiB: a batch, the client's queues, a margin.
 GROWTH_MAX = 96
 
@@ -120,6 +120,11 @@ def resident(process):
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
 
 
+def series(samples):
+    """Of what was taken once a second."""
+    return " ".join(f"{sample:.0f}" for sample in samples[::SHOWN])
+
+
 def pile_up():
     """Writes copies of real events until there are as many as told."""
     database = sqlite3.connect(directory + "/data/fleet-coordination.db")
@@ -199,7 +204,7 @@ def main():
         time.sleep(1)
         before.append(resident(service))
     waiting = lag()
-    print(f"no broker for {WATCHED} s: {before[0]:.0f} MiB at first, {before[-1]:.0f} MiB at last; {waiting} events wait")
+    print(f"no broker for {WATCHED} s; {waiting} events wait; MiB every {SHOWN} s: {series(before)}")
 
     start_broker()
     began = time.monotonic()
@@ -208,7 +213,7 @@ def main():
         if time.monotonic() - began > 1800 or service.poll() is not None:
             sys.exit(f"it is not drained: {left} events wait")
         during.append(resident(service))
-        time.sleep(0.5)
+        time.sleep(1)
     seconds = time.monotonic() - began
     done.set()
     writer.join()
@@ -216,7 +221,7 @@ def main():
         time.sleep(0.1)
     print(
         f"drained in {seconds:.1f} s, {waiting / seconds:.0f} events/s;"
-        f" {max(during):.0f} MiB at most, {resident(service):.0f} MiB after; {written[0]} written meanwhile"
+        f" MiB every {SHOWN} s: {series(during)}, {resident(service):.0f} after; {written[0]} written meanwhile"
     )
     stop(service)
     with sqlite3.connect(directory + "/data/fleet-coordination.db") as database:
