@@ -5,7 +5,7 @@ SERVICE := .build/release/fleet-coordination
 # promtool and the OpenAPI validator, where scripts/install-dependencies had to fetch them.
 WITH_TEST_TOOLS := PATH="$(CURDIR)/.build/test-venv/bin:$$PATH"
 RECKONING := FleetDomainTests|SimulationTests|IntegrationTests
-LATENESS := DependencyMonitorTests|EdgeConnectionTests|EventStreamTests|WebhookTests|SinkTests|EventReplayTests
+LATENESS := DependencyMonitorTests|FleetHTTPTests\.(EdgeConnection|EventStream|Webhook|Sink|EventReplay)Tests
 # What talks to servers that are not in this process: of make test-integration.
 SERVERS := KafkaBackendTests|ClickHouseBackendTests|RedisBackendTests|PostgresBackendTests
 
