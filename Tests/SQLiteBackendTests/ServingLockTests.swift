@@ -4,7 +4,8 @@ import Foundation
 import SQLiteBackend
 import Testing
 
-@Suite("One process serves a file")
+/// One after the other: a child that one test starts has, for an instant, the locks of the others.
+@Suite("One process serves a file", .serialized)
 struct ServingLockTests {
     @Test("a second open is refused until the first is closed")
     func secondOpen() async throws {
