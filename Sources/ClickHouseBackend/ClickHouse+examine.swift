@@ -25,7 +25,7 @@ extension ClickHouse: Examinable {
         guard try tables.first?.integer(0) ?? 0 > 0 else {
             return .ok("schema", "not made yet; the service makes it")
         }
-        let (found, known) = (try await self.version(), ClickHouseSchema.version)
+        let (found, known) = (try await schemaVersion(), ClickHouseSchema.version)
         if found > known {
             return .fail("schema", "is at version \(found), this program knows \(known)", "run a newer program")
         }

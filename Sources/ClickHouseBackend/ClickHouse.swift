@@ -60,7 +60,7 @@ package final class ClickHouse: AnalyticsStore {
             try await checkVersion()
             try await client.change(ClickHouseSchema.migrationTable)
             try await client.change(ClickHouseSchema.settingTable)
-            let version = try await version()
+            let version = try await schemaVersion()
             guard version <= ClickHouseSchema.version else {
                 throw ClickHouseError.unusable(
                     "its tables are of version \(version), and this release knows \(ClickHouseSchema.version)")
@@ -76,7 +76,8 @@ package final class ClickHouse: AnalyticsStore {
         }
     }
 
-    func version() async throws -> Int {
+    /// The last step of the schema that was taken.
+    func schemaVersion() async throws -> Int {
         Int(try await client.read("SELECT max(version) FROM fleet_migrations").first?.integer(0) ?? 0)
     }
 

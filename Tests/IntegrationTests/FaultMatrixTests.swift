@@ -239,18 +239,12 @@ struct FaultMatrixTests {
     private func reason(of refusal: Refusal, _ servers: DevServers) async throws -> String {
         let directory = try ScratchDirectory()
         var environment = servers.environment(of: refusal.name)
-        if let peer = refusal.peer {
-            let server = try await ScriptedServer(peer, in: directory)
-            defer { withExtendedLifetime(server) {} }
-            environment = ["LD_LIBRARY_PATH": environment["LD_LIBRARY_PATH"] ?? ""]
-            switch refusal.name {
-            case .postgres: environment["DATABASE_URL"] = "postgres://fleet@\(server.address)/fleet"
-            case .redis: environment["REDIS_ADDR"] = server.address
-            case .kafka: environment["KAFKA_BROKERS"] = server.address
-            case .clickhouse: environment["CLICKHOUSE_ADDR"] = server.address
-            }
-            return try await reason(of: refusal, directory, environment)
-        }
+        guard let peer = refusal.peer else { return try await reason(of: refusal, directory, environment) }
+        let server = try await ScriptedServer(peer, in: directory)
+        defer { withExtendedLifetime(server) {} }
+        environment = environment.filter { $0.key == "LD_LIBRARY_PATH" }
+        environment[DevServers.variable(of: refusal.name)] =
+            refusal.name == .postgres ? "postgres://fleet@\(server.address)/fleet" : server.address
         return try await reason(of: refusal, directory, environment)
     }
 

@@ -5,9 +5,11 @@ usage: scripted-server.py KIND
 
     old-postgres      PostgreSQL 12
     old-redis         Redis 5
+    strict-redis      a Redis to which every password is wrong
     old-clickhouse    ClickHouse 21.8
     old-kafka         a broker that gives producers no number, so that records could be stored twice
     strict-kafka      a broker to which every password is wrong
+    silent            takes every connection, and never says anything
 
 It prints its port once it listens on 127.0.0.1, and serves until it is ended.
 """
@@ -70,7 +72,17 @@ class Redis(socketserver.StreamRequestHandler):
             words = []
             for _ in range(int(line[1:])):
                 words.append(exactly(self.rfile, int(self.rfile.readline()[1:]) + 2)[:-2])
-            self.wfile.write(b"-ERR unknown command `" + words[0] + b"`, with args beginning with: \r\n")
+            self.refuse(words[0])
+
+    def refuse(self, command: bytes) -> None:
+        self.wfile.write(b"-ERR unknown command `" + command + b"`, with args beginning with: \r\n")
+
+
+class StrictRedis(Redis):
+    """It knows HELLO, which signs in."""
+
+    def refuse(self, command: bytes) -> None:
+        self.wfile.write(b"-WRONGPASS invalid username-password pair or user is disabled.\r\n")
 
 
 class ClickHouse(BaseHTTPRequestHandler):
@@ -137,12 +149,20 @@ class StrictKafka(Kafka):
     known = Kafka.known | {Kafka.HANDSHAKE: 1, Kafka.AUTHENTICATE: 0}
 
 
+class Silent(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        while self.request.recv(65_536):
+            pass
+
+
 KINDS = {
     "old-postgres": Postgres,
     "old-redis": Redis,
+    "strict-redis": StrictRedis,
     "old-clickhouse": ClickHouse,
     "old-kafka": Kafka,
     "strict-kafka": StrictKafka,
+    "silent": Silent,
 }
 
 

@@ -33,7 +33,8 @@ final class DevServers {
         }
     }
 
-    private static func variable(of name: Name) -> String {
+    /// The setting that says where it is.
+    static func variable(of name: Name) -> String {
         switch name {
         case .postgres: "DATABASE_URL"
         case .redis: "REDIS_ADDR"
