@@ -30,8 +30,11 @@ package struct KeyStore: Sendable {
     package init(database: any SQLDatabase) { self.database = database }
 
     package func prepare() async throws(StoreError) {
+        // Who may not make them can use those that are there.
+        guard !Set(try await database.tableNames()).isSuperset(of: ["data_keys", "labels"]) else { return }
         let dialect = database.dialect
-        try await database.commit(dialect.lockSchema + dialect.makeSchema + Self.schema(in: dialect))
+        try await database.commit(
+            dialect.lockSchema + dialect.makeSchema + Self.schema(in: dialect) + dialect.grantTables)
     }
 
     private static func schema(in dialect: Dialect) -> [SQL] {

@@ -13,7 +13,9 @@ package protocol SQLDatabase: Sendable {
     func commit(_ batch: [SQL]) async throws(StoreError)
 
     /// Runs `queries` in one read transaction: all see the same committed state. One array of rows a query.
-    func read(_ queries: [SQL]) async throws(StoreError) -> [[SQLRow]]
+    ///
+    /// - Parameter scope: no other rows are found by an engine that can tell them apart; nil is all.
+    func read(_ queries: [SQL], within scope: RowScope?) async throws(StoreError) -> [[SQLRow]]
 
     /// Reads the few rows under a key. Meant for queries so short that a thread hop would cost more than the
     /// query: an embedded engine answers inline.
@@ -24,8 +26,12 @@ package protocol SQLDatabase: Sendable {
 }
 
 extension SQLDatabase {
-    package func read(_ query: SQL) async throws(StoreError) -> [SQLRow] {
-        try await read([query])[0]
+    package func read(_ queries: [SQL]) async throws(StoreError) -> [[SQLRow]] {
+        try await read(queries, within: nil)
+    }
+
+    package func read(_ query: SQL, within scope: RowScope? = nil) async throws(StoreError) -> [SQLRow] {
+        try await read([query], within: scope)[0]
     }
 }
 
@@ -43,6 +49,8 @@ package enum StoreError: Error, Equatable {
     case outcomeUnknown(String)
     /// Stored bytes are not what we wrote.
     case corrupt(String)
+    /// The engine's user may not do this; nothing was written.
+    case forbidden(String)
     /// The engine refused a statement: a defect of ours.
     case failed(String)
 }

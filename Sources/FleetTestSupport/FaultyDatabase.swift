@@ -61,9 +61,9 @@ package final class FaultyDatabase: SQLDatabase {
         if let error = faults.withLock({ $0.after })?(batch) { throw error }
     }
 
-    package func read(_ queries: [SQL]) async throws(StoreError) -> [[SQLRow]] {
+    package func read(_ queries: [SQL], within scope: RowScope?) async throws(StoreError) -> [[SQLRow]] {
         if let error = faults.withLock({ $0.read }) { throw error }
-        return try await inner.read(queries)
+        return try await inner.read(queries, within: scope)
     }
 
     package func find(_ query: SQL) async throws(StoreError) -> [SQLRow] {

@@ -45,7 +45,9 @@ private struct ScratchSchema: SQLDatabase {
     var dialect: Dialect { inner.dialect }
 
     func commit(_ batch: [SQL]) async throws(StoreError) { try await inner.commit(batch) }
-    func read(_ queries: [SQL]) async throws(StoreError) -> [[SQLRow]] { try await inner.read(queries) }
+    func read(_ queries: [SQL], within scope: RowScope?) async throws(StoreError) -> [[SQLRow]] {
+        try await inner.read(queries, within: scope)
+    }
     func find(_ query: SQL) async throws(StoreError) -> [SQLRow] { try await inner.find(query) }
 
     func close() async {

@@ -11,11 +11,11 @@ import FleetStore
 /// transaction is one round trip. Used by one thread at a time, which it blocks, but never beyond the call's deadline.
 final class PostgresConnection {
     /// How a call's statements belong together.
-    enum Transaction {
+    enum Transaction: Equatable {
         /// One statement, which is a transaction of its own.
         case single
-        /// All see the same committed state.
-        case snapshot
+        /// All see the same committed state, and of it the rows of the scope.
+        case snapshot(RowScope?)
         /// All of them happen, or none.
         case batch
     }
@@ -102,15 +102,15 @@ final class PostgresConnection {
     private func exchange(
         _ statements: [SQL], _ transaction: Transaction, _ deadline: Deadline
     ) throws(Failure) -> [[SQLRow]] {
-        let steps: [SQL] =
-            switch transaction {
-            case .single: statements
-            case .snapshot: [.beginSnapshot] + statements + [.commit]
-            case .batch: [.begin] + statements + [.commit]
-            }
+        let (opening, closing) = transaction.frame
+        let steps = opening + statements + closing
+        // A plan holds for the role that it was made for.
+        let isNarrowed = opening.count > 1
         var sent: [(statement: PreparedStatements.Entry, isNew: Bool)] = []
         sent.reserveCapacity(steps.count)
-        for sql in steps { sent.append(try send(sql)) }
+        for (index, sql) in steps.enumerated() {
+            sent.append(try send(sql, isNarrowed: isNarrowed && index >= opening.count))
+        }
         let dropped = prepared.takeDropped()
         for name in dropped {
             guard PQsendQueryParams(handle, "DEALLOCATE \(name)", 0, nil, nil, nil, nil, 1) == 1 else {
@@ -149,13 +149,15 @@ final class PostgresConnection {
             if PQtransactionStatus(handle) != PQTRANS_IDLE { try rollBack(until: deadline) }
             throw refusal
         }
-        return transaction == .single ? answers : Array(answers[1..<answers.count - 1])
+        return Array(answers[opening.count..<answers.count - closing.count])
     }
 
     // MARK: Sending
 
-    private func send(_ sql: SQL) throws(Failure) -> (statement: PreparedStatements.Entry, isNew: Bool) {
-        let (statement, isNew) = prepared.entry(for: sql)
+    private func send(
+        _ sql: SQL, isNarrowed: Bool
+    ) throws(Failure) -> (statement: PreparedStatements.Entry, isNew: Bool) {
+        let (statement, isNew) = prepared.entry(for: sql, isNarrowed: isNarrowed)
         if isNew {
             guard PQsendPrepare(handle, statement.name, statement.text, 0, nil) == 1 else { throw .lost(lastError) }
         }
@@ -247,6 +249,17 @@ final class PostgresConnection {
         let text = String(cString: PQerrorMessage(handle))
         let lines = text.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix(while: \.isWhitespace) }
         return lines.isEmpty ? "the connection was lost" : lines.joined(separator: "; ")
+    }
+}
+
+extension PostgresConnection.Transaction {
+    /// What goes before the statements, and what behind them.
+    fileprivate var frame: (opening: [SQL], closing: [SQL]) {
+        switch self {
+        case .single: ([], [])
+        case .snapshot(let scope): ([.beginSnapshot] + (scope.map { [$0.enter] } ?? []), [.commit])
+        case .batch: ([.begin], [.commit])
+        }
     }
 }
 

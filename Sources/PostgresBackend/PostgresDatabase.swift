@@ -46,9 +46,9 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
         _ = try await run(batch, as: .batch, on: committers)
     }
 
-    package func read(_ queries: [SQL]) async throws(StoreError) -> [[SQLRow]] {
+    package func read(_ queries: [SQL], within scope: RowScope?) async throws(StoreError) -> [[SQLRow]] {
         // One statement sees one state by itself.
-        try await run(queries, as: queries.count > 1 ? .snapshot : .single, on: readers)
+        try await run(queries, as: scope != nil || queries.count > 1 ? .snapshot(scope) : .single, on: readers)
     }
 
     package func find(_ query: SQL) async throws(StoreError) -> [SQLRow] {

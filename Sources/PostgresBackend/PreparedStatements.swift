@@ -1,6 +1,7 @@
 import FleetStore
 
-/// The statements that one connection has prepared, by text. The least recently used goes first.
+/// The statements that one connection has prepared, by text, and apart for a narrowed reader: a plan that is used under
+/// another role than it was made for is made anew each time. The least recently used goes first.
 struct PreparedStatements {
     /// More than the service has statements; only lists of varying length come near it.
     static let sizeMax = 256
@@ -19,16 +20,22 @@ struct PreparedStatements {
         }
     }
 
-    private var entries: [String: Entry] = [:]
+    private struct Key: Hashable {
+        let text: String
+        let isNarrowed: Bool
+    }
+
+    private var entries: [Key: Entry] = [:]
     private var lookups: UInt64 = 0
     private var names: UInt64 = 0
     /// What the server may forget.
     private var dropped: [String] = []
 
     /// The statement for `sql`, and whether it has to be prepared first.
-    mutating func entry(for sql: SQL) -> (Entry, isNew: Bool) {
+    mutating func entry(for sql: SQL, isNarrowed: Bool) -> (Entry, isNew: Bool) {
         lookups += 1
-        if let entry = entries[sql.text] {
+        let key = Key(text: sql.text, isNarrowed: isNarrowed)
+        if let entry = entries[key] {
             entry.lastUse = lookups
             return (entry, false)
         }
@@ -36,7 +43,7 @@ struct PreparedStatements {
         names += 1
         let entry = Entry(name: "s\(names)", text: Self.numbered(sql.text))
         entry.lastUse = lookups
-        entries[sql.text] = entry
+        entries[key] = entry
         return (entry, true)
     }
 

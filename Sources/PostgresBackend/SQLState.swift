@@ -43,6 +43,7 @@ extension StoreError {
             let column = field(Diagnostic.column).map { "\(field(Diagnostic.table) ?? "").\($0)" }
             self = .conflict(constraint: field(Diagnostic.constraint) ?? column ?? text)
         case "53100": self = .full
+        case "42501": self = .forbidden(text)
         case "FC001": self = .superseded(text)
         case _ where state.code.hasPrefix("53"): self = .unavailable(text)
         case "57014": self = .unavailable(text)

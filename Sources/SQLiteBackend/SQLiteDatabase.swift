@@ -52,7 +52,7 @@ package final class SQLiteDatabase: SQLDatabase, Sendable {
         if isCheckpointDue { writing.submit { _ in try? writer.withConnection { $0.checkpoint() } } }
     }
 
-    package func read(_ queries: [SQL]) async throws(StoreError) -> [[SQLRow]] {
+    package func read(_ queries: [SQL], within _: RowScope?) async throws(StoreError) -> [[SQLRow]] {
         let readers = readers
         return try await Self.run(on: reading) { () throws(StoreError) in
             try readers.withConnection { (connection) throws(StoreError) in try connection.read(queries) }

@@ -58,10 +58,27 @@ struct DatabaseExamination: Sendable {
                 .warn(
                     "user", "is a superuser", "make a user that owns nothing but this database: docs/postgresql.md"))
         }
+        await examineRoles(database, facts, note)
         await examineRights(database, try await KeyStore.open(settings).database, note)
         try await examineSchema(of: store, note)
         note(try await .clock { try await database.postgresClock().milliseconds })
         note(try await .latency { _ = try await database.find(.ping) })
+    }
+
+    private func examineRoles(_ database: any SQLDatabase, _ facts: PostgresFacts, _ note: Notes) async {
+        do {
+            try await database.enterReaderRole()
+            note(.ok("roles", "lists are read by a role of their own"))
+        } catch {
+            guard !facts.mayMakeRoles else {
+                note(.ok("roles", "not made yet; the first start makes them"))
+                return
+            }
+            note(
+                .fail(
+                    "roles", "lists cannot be read by a role of their own: \(words(of: error))",
+                    "run 'fleet-coordination migrate' once as one who may make roles: docs/postgresql.md"))
+        }
     }
 
     private func examineRights(_ log: any SQLDatabase, _ keys: any SQLDatabase, _ note: Notes) async {
@@ -96,6 +113,8 @@ struct DatabaseExamination: Sendable {
             case .newer(let found, let known):
                 note(.fail("schema", "is at version \(found), this program knows \(known)", "run a newer program"))
             case .foreign: note(.fail("schema", "the database holds the tables of something else", "name an empty one"))
+            // Of taking steps, which nobody does here.
+            case .forbidden(let reason): note(.fail("schema", reason, "use another user: docs/postgresql.md"))
             case .incomplete:
                 note(
                     .fail(
@@ -131,7 +150,8 @@ struct DatabaseExamination: Sendable {
 func words(of error: any Error) -> String {
     switch error {
     case StoreError.conflict(let text), StoreError.unavailable(let text), StoreError.superseded(let text),
-        StoreError.outcomeUnknown(let text), StoreError.corrupt(let text), StoreError.failed(let text):
+        StoreError.outcomeUnknown(let text), StoreError.corrupt(let text), StoreError.forbidden(let text),
+        StoreError.failed(let text):
         text
     case StoreError.full: "no space is left"
     default: "\(error)"

@@ -75,6 +75,11 @@ extension SchemaError {
         case .foreign: "\(place): the database holds the tables of something else; name an empty one."
         case .behind(let found, let known):
             "\(place): the schema is at version \(found), not \(known); run 'fleet-coordination migrate' first."
+        case .forbidden(let reason):
+            """
+            \(place): the user may not make or change the schema and its roles: \(reason); run 'fleet-coordination migrate' \
+            as one who may: docs/postgresql.md.
+            """
         case .incomplete:
             "\(place): the database was not filled to the end; run 'fleet-coordination migrate --from … --to …' again."
         }
@@ -103,6 +108,7 @@ extension StoreError {
         case .superseded(let reason): "another process serves \(place): \(reason)."
         case .outcomeUnknown(let reason): "a commit has an unknown outcome: \(reason)."
         case .corrupt(let reason): "\(place): this is not a database of the service, or it is damaged: \(reason)."
+        case .forbidden(let reason): "\(place): the user may not do what is needed: \(reason); see docs/postgresql.md."
         case .failed(let reason): "the database refused a statement: \(reason)."
         }
     }

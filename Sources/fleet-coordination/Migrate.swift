@@ -41,5 +41,12 @@ struct Migrate: AsyncParsableCommand {
         for step in steps { print("applied \(step.version) \(step.name)") }
         if steps.isEmpty { print("the schema is up to date") }
         await store.database.close()
+        // Who serves need not be one who may make them.
+        guard store.isShared else { return }
+        let keys = try await KeyStore.open(settings)
+        do throws(StoreError) { try await keys.prepare() } catch {
+            throw PlaceError(place: "DATABASE_URL", cause: error)
+        }
+        await keys.database.close()
     }
 }

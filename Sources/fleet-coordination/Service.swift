@@ -27,6 +27,7 @@ struct Service {
         var store = try await Store.open(settings)
         if settings.logLevel <= .debug { store = Store(database: LoggedDatabase(store.database, logger: logger)) }
         try await store.migrate(now: Environment.system.now())
+        try await warnOfSuperuser(store)
         let keys = try await KeyStore.open(settings)
         let vault = try await Vault.open(keys, key: try await encryptionKey(of: keys), of: store, logger: logger)
         let metrics = MetricsRegistry()
@@ -85,6 +86,12 @@ struct Service {
         await store.database.close()
         await keys.database.close()
         logger.info("stopped")
+    }
+
+    /// No privilege of the database binds a superuser: what lists are read by is all that is left of them.
+    private func warnOfSuperuser(_ store: Store) async throws {
+        guard store.isShared, try await store.database.postgresFacts().isSuperuser else { return }
+        logger.warning("DATABASE_URL names a superuser; name a user that owns nothing but this database")
     }
 
     private func encryptionKey(of keys: KeyStore) async throws -> KeyEncryptionKey {

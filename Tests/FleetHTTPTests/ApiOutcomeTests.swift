@@ -135,7 +135,9 @@ final class UnreliableDatabase: SQLDatabase {
         if let fault { throw fault.error }
     }
 
-    func read(_ queries: [SQL]) async throws(StoreError) -> [[SQLRow]] { try await inner.read(queries) }
+    func read(_ queries: [SQL], within scope: RowScope?) async throws(StoreError) -> [[SQLRow]] {
+        try await inner.read(queries, within: scope)
+    }
     func find(_ query: SQL) async throws(StoreError) -> [SQLRow] { try await inner.find(query) }
     func close() async { await inner.close() }
 }

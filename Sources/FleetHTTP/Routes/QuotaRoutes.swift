@@ -73,7 +73,8 @@ enum QuotaRoutes {
             asked.map { fleet in isEveryFleet || own.contains(fleet) ? [fleet] : [] }
             ?? (isEveryFleet ? nil : own.sorted())
         let found = try await stored { () throws(StoreError) in
-            try await call.api.store.quotas(of: id, fleets: fleets, after: after(page.after), size: page.size)
+            try await call.api.store.quotas(
+                of: id, for: call.principal, fleets: fleets, after: after(page.after), size: page.size)
         }
         try await call.notePrivilege(towards: Set(found.rows.map(\.key.member.fleet)), action: .federationRead)
         let principal = call.principal

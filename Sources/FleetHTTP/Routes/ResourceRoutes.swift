@@ -59,7 +59,7 @@ enum ResourceRoutes {
         guard disclosure >= .attributes else { return try await counts(of: fleet.id, disclosure, call) }
         let found = try await stored { () throws(StoreError) in
             try await call.api.store.resources(
-                of: fleet.id, after: page.after(Resource.ID.self), size: page.size)
+                of: fleet.id, for: call.principal, after: page.after(Resource.ID.self), size: page.size)
         }
         return try call.answer("resources", found, next: \.key.resource.description) { resource, writer in
             call.view.write(resource, disclosure: disclosure, to: &writer)
@@ -71,7 +71,7 @@ enum ResourceRoutes {
             throw call.crossing(FleetError.denied(.fleetRead), of: fleet, action: .fleetRead)
         }
         let counts = try await stored { () throws(StoreError) in
-            try await call.api.store.resourceCounts(of: fleet)
+            try await call.api.store.resourceCounts(of: fleet, for: call.principal)
         }
         var writer = JSONWriter()
         writer.beginObject()

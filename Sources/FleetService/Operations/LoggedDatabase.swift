@@ -19,9 +19,9 @@ package struct LoggedDatabase: SQLDatabase {
         log("commit", batch, since: start)
     }
 
-    package func read(_ queries: [SQL]) async throws(StoreError) -> [[SQLRow]] {
+    package func read(_ queries: [SQL], within scope: RowScope?) async throws(StoreError) -> [[SQLRow]] {
         let start = ContinuousClock.now
-        let rows = try await inner.read(queries)
+        let rows = try await inner.read(queries, within: scope)
         log("read", queries, since: start)
         return rows
     }

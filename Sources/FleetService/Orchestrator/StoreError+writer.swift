@@ -6,7 +6,7 @@ extension StoreError {
     var isOfWhatWasStored: Bool {
         switch self {
         case .conflict, .failed, .corrupt: true
-        case .full, .unavailable, .outcomeUnknown, .superseded: false
+        case .full, .unavailable, .outcomeUnknown, .superseded, .forbidden: false
         }
     }
 
@@ -14,7 +14,7 @@ extension StoreError {
     var makesMemoryDoubtful: Bool {
         switch self {
         case .outcomeUnknown, .superseded: true
-        case .conflict, .full, .unavailable, .corrupt, .failed: false
+        case .conflict, .full, .unavailable, .corrupt, .forbidden, .failed: false
         }
     }
 }
@@ -28,7 +28,8 @@ extension FleetError {
         case .superseded: self.init(.storageUnavailable, "Another process decides now; nothing was changed.")
         case .outcomeUnknown:
             self.init(.outcomeUnknown, "Whether this was done is not known; ask again with the same Idempotency-Key.")
-        case .conflict, .corrupt, .failed: self.init(.internalError, "The request could not be carried out.")
+        case .conflict, .corrupt, .forbidden, .failed:
+            self.init(.internalError, "The request could not be carried out.")
         }
     }
 }

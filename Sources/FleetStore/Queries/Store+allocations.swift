@@ -32,7 +32,8 @@ extension Store {
             SQL(
                 "allocations.page",
                 Tables.allocations.aliasedSelect
-                    + "WHERE \(SQL.all(conditions)) ORDER BY a.allocation_id LIMIT \(size + 1)"))
+                    + "WHERE \(SQL.all(conditions)) ORDER BY a.allocation_id LIMIT \(size + 1)"),
+            within: RowScope(reader))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.allocations.decode(row) }, size: size)
     }
 

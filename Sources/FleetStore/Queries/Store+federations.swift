@@ -31,7 +31,7 @@ extension Store {
 
     /// Every federation that the reader is tied to: it coordinates it or acts for a member.
     package func standings(of reader: Principal) async throws(StoreError) -> [Federation.ID: Standing] {
-        try standings(await database.read(standingsQuery(reader)))
+        try standings(await database.read(standingsQuery(reader), within: RowScope(reader)))
     }
 
     func standingsQuery(_ reader: Principal) -> SQL {
@@ -75,15 +75,16 @@ extension Store {
                 """)
         }
         if let after { conditions.append("f.federation_id > \(after)") }
-        let answers = try await database.read([
-            SQL(
-                "federations.page",
-                Tables.federations.aliasedSelect
-                    + "WHERE \(SQL.all(conditions)) ORDER BY f.federation_id LIMIT \(size + 1)"),
-            SQL(
-                "members.own",
-                Tables.members.aliasedSelect + "WHERE m.fleet_id IN \(list: reader.fleets.sorted())"),
-        ])
+        let answers = try await database.read(
+            [
+                SQL(
+                    "federations.page",
+                    Tables.federations.aliasedSelect
+                        + "WHERE \(SQL.all(conditions)) ORDER BY f.federation_id LIMIT \(size + 1)"),
+                SQL(
+                    "members.own",
+                    Tables.members.aliasedSelect + "WHERE m.fleet_id IN \(list: reader.fleets.sorted())"),
+            ], within: RowScope(reader))
         let members = try answers[1].map { (row) throws(StoreError) in try Tables.members.decode(row) }
         let found = try answers[0].map { (row) throws(StoreError) in
             let federation = try Tables.federations.decode(row)
@@ -101,7 +102,8 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "members.page",
-                Tables.members.aliasedSelect + "WHERE \(SQL.all(conditions)) ORDER BY m.fleet_id LIMIT \(size + 1)"))
+                Tables.members.aliasedSelect + "WHERE \(SQL.all(conditions)) ORDER BY m.fleet_id LIMIT \(size + 1)"),
+            within: RowScope(reader))
         return Page(
             found: try rows.map { (row) throws(StoreError) in try Tables.members.decode(row) }, size: size)
     }

@@ -48,7 +48,8 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "fleets.page",
-                Tables.fleets.aliasedSelect + "WHERE \(SQL.all(conditions)) ORDER BY f.fleet_id LIMIT \(size + 1)"))
+                Tables.fleets.aliasedSelect + "WHERE \(SQL.all(conditions)) ORDER BY f.fleet_id LIMIT \(size + 1)"),
+            within: RowScope(reader))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.fleets.decode(row) }, size: size)
     }
 
@@ -62,7 +63,7 @@ extension Store {
     }
 
     package func resources(
-        of fleet: Fleet.ID, after: Resource.ID?, size: Int
+        of fleet: Fleet.ID, for reader: Principal, after: Resource.ID?, size: Int
     ) async throws(StoreError) -> Page<Resource> {
         var conditions: [SQL.Fragment] = ["fleet_id = \(fleet)"]
         if let after { conditions.append("resource_id > \(after)") }
@@ -70,13 +71,13 @@ extension Store {
             SQL(
                 "resources.page",
                 Tables.resources.select
-                    + "WHERE \(SQL.all(conditions)) ORDER BY resource_id LIMIT \(size + 1)"))
+                    + "WHERE \(SQL.all(conditions)) ORDER BY resource_id LIMIT \(size + 1)"), within: RowScope(reader))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.resources.decode(row) }, size: size)
     }
 
     /// How many a fleet has of each type, retired ones left out.
     package func resourceCounts(
-        of fleet: Fleet.ID
+        of fleet: Fleet.ID, for reader: Principal
     ) async throws(StoreError) -> [(type: ResourceType, capacity: Int64)] {
         try await database.read(
             SQL(
@@ -84,7 +85,7 @@ extension Store {
                 """
                 SELECT resource_type, CAST(SUM(capacity) AS BIGINT) FROM resources \
                 WHERE fleet_id = \(fleet) AND status <> 'retired' GROUP BY resource_type ORDER BY resource_type
-                """)
+                """), within: RowScope(reader)
         ).map { (row) throws(StoreError) in (type: try row.name(0), capacity: try row.integer(1)) }
     }
 }

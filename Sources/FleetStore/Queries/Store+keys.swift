@@ -18,7 +18,8 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "keys.page",
-                Tables.keys.select + "WHERE \(SQL.all(conditions)) ORDER BY key_id LIMIT \(size + 1)"))
+                Tables.keys.select + "WHERE \(SQL.all(conditions)) ORDER BY key_id LIMIT \(size + 1)"),
+            within: RowScope(reader))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.keys.decode(row) }, size: size)
     }
 }

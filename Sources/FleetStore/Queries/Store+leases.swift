@@ -41,7 +41,8 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "leases.page",
-                Tables.leases.aliasedSelect + "WHERE \(SQL.all(conditions)) ORDER BY s.sharing_id LIMIT \(size + 1)"))
+                Tables.leases.aliasedSelect + "WHERE \(SQL.all(conditions)) ORDER BY s.sharing_id LIMIT \(size + 1)"),
+            within: RowScope(reader))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.leases.decode(row) }, size: size)
     }
 

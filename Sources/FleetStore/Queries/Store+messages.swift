@@ -99,7 +99,8 @@ extension Store {
             SQL(
                 "deliveries.page",
                 Tables.deliveries.aliasedSelect
-                    + "WHERE \(SQL.all(conditions)) ORDER BY l.position, l.target_fleet_id LIMIT \(size + 1)"))
+                    + "WHERE \(SQL.all(conditions)) ORDER BY l.position, l.target_fleet_id LIMIT \(size + 1)"),
+            within: RowScope(reader))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.deliveries.decode(row) }, size: size)
     }
 

@@ -26,7 +26,8 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "metrics.page",
-                Tables.metrics.select + "WHERE \(SQL.all(conditions)) ORDER BY metric_id LIMIT \(size + 1)"))
+                Tables.metrics.select + "WHERE \(SQL.all(conditions)) ORDER BY metric_id LIMIT \(size + 1)"),
+            within: RowScope(reader))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.metrics.decode(row) }, size: size)
     }
 }

@@ -22,7 +22,8 @@ extension Store {
         let rows = try await database.read(
             SQL(
                 "webhooks.page",
-                Tables.webhooks.select + "WHERE \(SQL.all(conditions)) ORDER BY webhook_id LIMIT \(size + 1)"))
+                Tables.webhooks.select + "WHERE \(SQL.all(conditions)) ORDER BY webhook_id LIMIT \(size + 1)"),
+            within: RowScope(reader))
         return Page(
             found: try rows.map { (row) throws(StoreError) in try Tables.webhooks.decode(row) }, size: size)
     }
@@ -80,7 +81,8 @@ extension Store {
             SQL(
                 "dead_letters.page",
                 Tables.deliveries.select
-                    + "WHERE \(SQL.all(conditions)) ORDER BY position, target_fleet_id LIMIT \(size + 1)"))
+                    + "WHERE \(SQL.all(conditions)) ORDER BY position, target_fleet_id LIMIT \(size + 1)"),
+            within: RowScope(reader))
         return Page(found: try rows.map { (row) throws(StoreError) in try Tables.deliveries.decode(row) }, size: size)
     }
 

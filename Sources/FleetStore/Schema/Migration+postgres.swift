@@ -230,5 +230,5 @@ extension Migration {
                 END IF;
             END $$
             """,
-        ] + postgresSharing + postgresMessaging
+        ] + postgresSharing + postgresMessaging + postgresRowSecurity
 }

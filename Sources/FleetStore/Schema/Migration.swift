@@ -33,6 +33,8 @@ package enum SchemaError: Error, Equatable {
     case foreign
     /// Steps are missing and `migrate` was not asked to take them.
     case behind(found: Int64, known: Int64)
+    /// The user may not take the steps, or may not read as the role that lists are read by; with the engine's words.
+    case forbidden(String)
     /// It was begun to be filled from another database, and not finished.
     case incomplete
 }

@@ -5,10 +5,19 @@ extension Store {
     ///
     /// - Parameter last: no later step is taken; for a test that begins with an earlier schema.
     /// - Returns: the steps taken; none when it was up to date.
-    /// - Throws: `SchemaError.newer` or `.foreign`, and nothing is written.
+    /// - Throws: `SchemaError.newer`, `.foreign` or `.forbidden`, and nothing is written.
     @discardableResult
     package func migrate(now: Timestamp, upTo last: Int64 = .max) async throws -> [Migration] {
+        do {
+            return try await takeSteps(now: now, upTo: last)
+        } catch StoreError.forbidden(let reason) {
+            throw SchemaError.forbidden(reason)
+        }
+    }
+
+    private func takeSteps(now: Timestamp, upTo last: Int64) async throws -> [Migration] {
         let current = try await schemaVersion()
+        try await database.prepareRoles()
         let missing = Migration.all(for: database.dialect).filter { $0.version > current && $0.version <= last }
         for migration in missing {
             let steps = migration.statements.map { SQL("schema.step", text: $0) }
@@ -32,7 +41,7 @@ extension Store {
                     VALUES (\(migration.version), \(migration.name), \(now.milliseconds))
                     """))
             do throws(StoreError) {
-                try await database.commit(batch + steps)
+                try await database.commit(batch + steps + database.dialect.grantTables)
             } catch {
                 // Somebody else may have taken the step meanwhile.
                 guard case .conflict = error, try await schemaVersion() >= migration.version else { throw error }

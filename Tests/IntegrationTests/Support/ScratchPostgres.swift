@@ -16,27 +16,21 @@ final class ScratchPostgres: Sendable {
         var url = URLComponents(string: server)
         url?.path = "/" + name
         self.url = url?.string ?? ""
-        try await run("CREATE DATABASE \(name)", on: server)
+        try await Psql.run("CREATE DATABASE \(name)", at: server, in: directory)
     }
 
-    func drop() async { _ = try? await run("DROP DATABASE \(name) WITH (FORCE)", on: server) }
+    /// - Parameter role: one that was made for it, and goes with it.
+    func drop(with role: String? = nil) async {
+        _ = try? await Psql.run("DROP DATABASE \(name) WITH (FORCE)", at: server, in: directory)
+        if let role { _ = try? await Psql.run("DROP ROLE \(role)", at: server, in: directory) }
+    }
 
     /// Runs statements past the service; what they answer with, bare.
     @discardableResult
-    func execute(_ statements: String) async throws -> String { try await run(statements, on: url) }
+    func execute(_ statements: String) async throws -> String {
+        try await Psql.run(statements, at: url, in: directory)
+    }
 
     /// Begins to run statements and does not wait for them.
-    func begin(_ statements: String) throws -> ChildProcess {
-        try ChildProcess("psql", Self.options + ["--command", statements, url], in: directory.path)
-    }
-
-    private static let options = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
-
-    @discardableResult
-    private func run(_ statements: String, on address: String) async throws -> String {
-        let (status, output, errors) = try await ChildProcess.run(
-            "psql", Self.options + ["--command", statements, address], in: directory.path)
-        guard status == .exited(0) else { throw StartFailure(description: errors) }
-        return output.trimmed
-    }
+    func begin(_ statements: String) throws -> ChildProcess { try Psql.begin(statements, at: url, in: directory) }
 }

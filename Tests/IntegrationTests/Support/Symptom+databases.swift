@@ -1,3 +1,4 @@
+import FleetTestSupport
 import Foundation
 
 extension Symptom {
@@ -15,6 +16,18 @@ extension Symptom {
         stored(
             "a database of a newer program", "INSERT INTO fleet_schema_migrations VALUES (99, 'later', 0)",
             "DATABASE_URL: the schema is at version 99, this program knows <version>; run a newer program."),
+        Symptom(
+            name: "a user of PostgreSQL that may make no schema",
+            line:
+                "fleet-coordination: DATABASE_URL: the user may not make or change the schema and its roles: <reason>; "
+                + "run 'fleet-coordination migrate' as one who may: docs/postgresql.md."
+        ) { directory in
+            guard TestDatabase.postgresURL != nil else { return nil }
+            let user = try await WeakUser()
+            let printed = try await run(directory, ["DATABASE_URL": user.url])
+            await user.drop()
+            return printed
+        },
         refusedStart(
             "a database of something else", [:],
             "DATABASE_URL: the database holds the tables of something else; name an empty one."

@@ -1,0 +1,82 @@
+import FleetDomain
+
+extension SQLDatabase {
+    /// Makes the roles of `RowScope` unless they are there, and sees that lists can be read by one of them.
+    ///
+    /// Roles belong to the server, not to the database: also one whose schema is current may lack them, after it was restored
+    /// elsewhere.
+    /// - Throws: `.forbidden` or `.failed` when the user may not make them, or may not read by them.
+    func prepareRoles() async throws(StoreError) {
+        guard dialect == .postgres else { return }
+        do throws(StoreError) {
+            try await enterReaderRole()
+        } catch {
+            guard error.isRefusal else { throw error }
+            do throws(StoreError) {
+                try await commit(dialect.lockSchema + [Self.makeRoles])
+            } catch {
+                // Roles are one server's, and the lock one database's: somebody else may have made them meanwhile.
+                guard error.isRefusal else { throw error }
+                do throws(StoreError) { try await enterReaderRole() } catch { throw error }
+                return
+            }
+            try await enterReaderRole()
+        }
+    }
+
+    /// Whoever makes roles need not be in them, and whoever connects has to be, to read as one.
+    private static var makeRoles: SQL {
+        SQL(
+            "roles.make",
+            """
+            DO $$
+            DECLARE
+                before TEXT := current_setting('role');
+            BEGIN
+                IF to_regrole('fleet_coordination_writer') IS NULL THEN CREATE ROLE fleet_coordination_writer NOLOGIN; END IF;
+                IF to_regrole('fleet_coordination_reader') IS NULL THEN CREATE ROLE fleet_coordination_reader NOLOGIN; END IF;
+                IF NOT pg_has_role('fleet_coordination_writer', 'fleet_coordination_reader', 'MEMBER') THEN
+                    GRANT fleet_coordination_reader TO fleet_coordination_writer;
+                END IF;
+                BEGIN
+                    PERFORM set_config('role', 'fleet_coordination_reader', TRUE);
+                    PERFORM set_config('role', before, TRUE);
+                EXCEPTION WHEN insufficient_privilege THEN
+                    EXECUTE format('GRANT fleet_coordination_reader TO %I', session_user);
+                END;
+            END $$
+            """)
+    }
+}
+
+extension StoreError {
+    /// The engine answered, and refused.
+    fileprivate var isRefusal: Bool {
+        switch self {
+        case .forbidden, .failed, .conflict: true
+        case .full, .unavailable, .superseded, .outcomeUnknown, .corrupt: false
+        }
+    }
+}
+
+extension Dialect {
+    /// Lets who serves without owning the tables use them; ends a step of the schema.
+    var grantTables: [SQL] {
+        switch self {
+        case .sqlite: []
+        case .postgres:
+            [
+                SQL(
+                    "schema.grant",
+                    """
+                    DO $$ BEGIN
+                        EXECUTE format('GRANT USAGE ON SCHEMA %I TO fleet_coordination_writer, fleet_coordination_reader',
+                            current_schema());
+                        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I
+                            TO fleet_coordination_writer', current_schema());
+                    END $$
+                    """)
+            ]
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import FleetJSON
+import FleetTestSupport
+import Foundation
+import Testing
+
+/// Users of PostgreSQL that may less than everything, and one that may more than it should.
+@Suite(
+    "Users of the database", .enabled(if: TestDatabase.postgresURL != nil), .serialized, .timeLimit(.minutes(3)))
+struct DatabaseUserTests {
+    /// What the service says before it has begun; its tables are not there then.
+    private func refused(_ user: WeakUser, in directory: ScratchDirectory) async throws -> String {
+        let (status, output, errors) = try await ServiceProcess.run(in: directory, ["DATABASE_URL": user.url])
+        #expect(status == .exited(1))
+        #expect(output.isEmpty && errors.lines.count == 1, "\(output)\(errors)")
+        let made = "SELECT count(*) FROM pg_tables WHERE schemaname LIKE 'fleet_coordination%'"
+        #expect(try await user.database.execute(made) == "0")
+        #expect(!FileManager.default.fileExists(atPath: directory.keyFile))
+        return errors
+    }
+
+    @Test("who is in the writer's role serves what another has made, and changes no schema")
+    func writer() async throws {
+        let (directory, user) = (try ScratchDirectory(), try await WeakUser())
+        let (status, _, errors) = try await ServiceProcess.run(
+            in: directory, ["DATABASE_URL": user.database.url], ["migrate"])
+        #expect(status == .exited(0), "\(errors)")
+        try await user.database.execute("GRANT fleet_coordination_writer TO \(user.name)")
+
+        let service = try await ServiceProcess.start(in: directory, ["DATABASE_URL": user.url])
+        try await service.fill()
+        #expect(try await service.federationNames() == ["rebuilt"])
+        let key = try await service.send(
+            "POST", "/api-keys", #"{"name":"south","roles":["fleet_operator"],"fleet_ids":["south"]}"#)
+        let secret = try #require(key["key"]?.stringValue)
+        for list in ["resource-sharing", "communication-logs", "events", "fleets"] {
+            let reply = try await service.send("GET", "/\(list)", key: secret)
+            #expect(reply.status == 200, "\(list): \(reply.text)")
+        }
+        try await service.stop()
+
+        let doctor = try await ServiceProcess.run(in: directory, ["DATABASE_URL": user.url], ["doctor"])
+        #expect(doctor.status == .exited(0), "\(doctor.output)")
+        for statement in [
+            "DROP TABLE fleet_coordination.events", "CREATE TABLE fleet_coordination.mine (a INT)",
+            "ALTER TABLE fleet_coordination.fleets DISABLE ROW LEVEL SECURITY",
+        ] { await #expect(throws: StartFailure.self) { try await Psql.run(statement, at: user.url, in: directory) } }
+        await user.drop()
+    }
+
+    @Test("who may neither make the schema nor read by the reader's role is refused with what to do")
+    func weak() async throws {
+        let (directory, user) = (try ScratchDirectory(), try await WeakUser())
+        let line = try await refused(user, in: directory)
+        #expect(
+            line.hasPrefix(
+                "fleet-coordination: DATABASE_URL: the user may not make or change the schema and its roles: "))
+        #expect(line.trimmed.hasSuffix("; run 'fleet-coordination migrate' as one who may: docs/postgresql.md."))
+        try await user.database.execute("GRANT fleet_coordination_writer TO \(user.name)")
+        #expect(try await refused(user, in: directory).contains("permission denied for database"))
+        await user.drop()
+    }
+
+    @Test(
+        "a superuser is served, and warned of",
+        .enabled(if: ProcessInfo.processInfo.environment["DATABASE_ADMIN_URL"] != nil))
+    func superuser() async throws {
+        let (directory, target) = (try ScratchDirectory(), try await ScratchPostgres())
+        let admin = try #require(ProcessInfo.processInfo.environment["DATABASE_ADMIN_URL"])
+        var address = try #require(URLComponents(string: admin))
+        address.path = try #require(URLComponents(string: target.url)).path
+        let service = try await ServiceProcess.start(in: directory, ["DATABASE_URL": try #require(address.string)])
+        try await service.stop()
+        #expect(service.transcript.contains("DATABASE_URL names a superuser"), "\(service.transcript)")
+        await target.drop()
+    }
+}
