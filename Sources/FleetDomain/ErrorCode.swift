@@ -16,6 +16,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case invalidPosition = "invalid_position"
     case positionOfAnother = "position_of_another"
     case positionInFuture = "position_in_future"
+    case resync
     case sizeInFuture = "size_in_future"
     case invalidIdempotencyKey = "invalid_idempotency_key"
     case validationFailed = "validation_failed"

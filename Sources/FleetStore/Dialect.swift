@@ -63,7 +63,7 @@ extension SQL {
             set_config('statement_timeout', \("\(statementMilliseconds)"), FALSE), \
             set_config('lock_timeout', \("\(statementMilliseconds / 2)"), FALSE), \
             set_config('idle_in_transaction_session_timeout', '3000', FALSE), \
-            set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') \
+            set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') \
             THEN 'on' ELSE current_setting('synchronous_commit') END, FALSE)
             """)
     }

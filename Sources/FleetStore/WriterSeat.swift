@@ -12,6 +12,8 @@ package struct WriterSeat: Sendable, Equatable {
     package let url: String
     /// Whether its time is not over, by the database's clock.
     package let isHeld: Bool
+    /// Whether the server that answers is the one that carries the log on (`LogTimeline`).
+    package let isOnTimeline: Bool
 }
 
 extension Store {
@@ -20,10 +22,17 @@ extension Store {
 
     package func writerSeat() async throws(StoreError) -> WriterSeat {
         let rows = try await database.find(
-            SQL("writer.find", "SELECT epoch, holder, url, expires_at > clock_timestamp() FROM writer"))
+            SQL(
+                "writer.find",
+                """
+                SELECT epoch, holder, url, expires_at > clock_timestamp(), \
+                (SELECT server FROM log_timelines ORDER BY timeline DESC LIMIT 1) IS NOT DISTINCT FROM server_timeline() \
+                FROM writer
+                """))
         guard let row = rows.first else { throw .corrupt("the table writer is empty") }
         return WriterSeat(
-            epoch: try row.integer(0), holder: try row.text(1), url: try row.text(2), isHeld: try row.bool(3))
+            epoch: try row.integer(0), holder: try row.text(1), url: try row.text(2), isHeld: try row.bool(3),
+            isOnTimeline: try row.bool(4))
     }
 
     /// Takes the seat if nobody holds it, or keeps it, for some seconds from now by the database's clock.

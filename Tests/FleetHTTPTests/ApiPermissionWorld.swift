@@ -182,7 +182,7 @@ struct ApiPermissionWorld {
         case (.post, "webhooks"): return #"{"url":"http://127.0.0.1:9/","fleet_id":"\#(fleet)"}"#
         case (.post, "replay"), (.post, "event-replays"):
             let principal = Principal(subject: "", roles: [.fleetOperator], fleets: [apiName("own")])
-            let position = caller == .platformAdmin ? "1" : service.api.sealer.text(of: 1, for: principal)
+            let position = caller == .platformAdmin ? "1" : service.api.positions.text(of: 1, for: principal)
             let range = #""from_position":"\#(position)","to_position":"\#(position)""#
             return last == "replay"
                 ? "{\(range)}" : #"{\#(range),"target":{"webhook_id":"\#(webhooks[fleet]?.id ?? "")"}}"#

@@ -52,5 +52,8 @@ package final class API: Sendable {
         self.callerHash = callerHash
     }
 
+    /// Positions of the log, as this caller or that may see them.
+    package var positions: Positions { Positions(sealer, orchestrator.committed) }
+
     package static let base = "/api/v1/fleet-coordination"
 }

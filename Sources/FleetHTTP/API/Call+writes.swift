@@ -133,7 +133,7 @@ extension Call {
         var response = try answer(place == nil ? tagged : view.bytes(of: entity, place: place), tagged: tagged)
         let end = api.orchestrator.committed.position
         response.headers.append(
-            HTTPField(name: .eventPosition, value: api.sealer.text(of: end, for: principal)))
+            HTTPField(name: .eventPosition, value: api.positions.text(of: end, for: principal)))
         return response
     }
 
@@ -244,7 +244,7 @@ extension Call {
         _ write: Write, _ decision: Decision, _ position: Int64, isReplay: Bool = false
     ) async throws -> Response {
         let answer = decision.entity.map(write.answer) ?? .done
-        let eventPosition = HTTPField(name: .eventPosition, value: api.sealer.text(of: position, for: principal))
+        let eventPosition = HTTPField(name: .eventPosition, value: api.positions.text(of: position, for: principal))
         if let refusal = answer.refusal {
             let replayed = isReplay ? [HTTPField(name: .idempotencyReplayed, value: "true")] : []
             throw StoredRefusal(error: refusal, headers: HTTPFields([eventPosition] + replayed))

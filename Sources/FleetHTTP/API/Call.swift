@@ -112,20 +112,20 @@ package final class Call: Sendable {
     /// The place from which the caller wants to go on; nil when it names none.
     ///
     /// - Parameter text: what it sent, if not as `after`.
-    /// - Throws: `invalid_position`, `position_of_another`, `position_in_future`.
+    /// - Throws: `invalid_position`, `position_of_another`, `position_in_future`, `resync`.
     func start(_ text: String? = nil) throws(FleetError) -> Int64? {
         guard let text = text ?? query["after"] else { return nil }
-        let position = try api.sealer.position(text, for: principal)
+        let position = try api.positions.position(text, for: principal)
         guard position <= api.orchestrator.committed.position else {
             throw FleetError(.positionInFuture, "The log has not come to this position.")
         }
         return position
     }
 
-    /// - Throws: `invalid_position`, `position_of_another`, `position_not_reached`.
+    /// - Throws: `invalid_position`, `position_of_another`, `position_not_reached`, `resync`.
     func awaitPosition() async throws {
         guard let text = query["min_position"] else { return }
-        let position = try api.sealer.position(text, for: principal)
+        let position = try api.positions.position(text, for: principal)
         let deadline = ContinuousClock.now + Self.positionPatience
         while api.orchestrator.committed.position < position {
             guard ContinuousClock.now < deadline else {

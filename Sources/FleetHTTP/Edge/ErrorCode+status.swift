@@ -35,6 +35,7 @@ extension ErrorCode {
         case .invalidPosition: .init(.badRequest, "Invalid position")
         case .positionOfAnother: .init(.badRequest, "Position of another")
         case .positionInFuture: .init(.badRequest, "Position in the future")
+        case .resync: .init(.gone, "Resync needed")
         case .sizeInFuture: .init(.badRequest, "Size in the future")
         case .invalidIdempotencyKey: .init(.badRequest, "Invalid idempotency key")
         case .validationFailed: .init(.unprocessableContent, "Validation failed")

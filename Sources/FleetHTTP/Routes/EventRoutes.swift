@@ -109,7 +109,7 @@ enum EventRoutes {
         filter.actor = call.query["actor"]
         filter.from = call.parameter("from", Timestamp.init)
         filter.to = call.parameter("to", Timestamp.init)
-        let after = page.after.flatMap { Int64($0) } ?? 0
+        let after = try page.after.map(call.api.positions.position(ofMark:)) ?? 0
         let view = call.view
         var feed = EventFeed(call, filter) { event, facts in
             view.seesAudit(of: event, standings: facts.standings, members: facts.members)
@@ -122,7 +122,7 @@ enum EventRoutes {
         let last = events.count > page.size ? shown.last?.position : isCut ? end : nil
         let found = Page(found: Array(shown), size: page.size)
         let token = { (writer: inout JSONWriter) in
-            if let last { writer.field("next_page_token", call.pageToken(after: last.padded)) }
+            if let last { writer.field("next_page_token", call.pageToken(after: call.api.positions.mark(last))) }
         }
         return try call.answer("audit_records", found, next: \.position.description, also: token) { event, writer in
             call.view.writeAudit(of: event, to: &writer)

@@ -44,7 +44,7 @@ enum InboxRoutes {
             call.view.write(delivery, at: now, content: contents[delivery.position], to: &writer)
         }
         writer.endArray()
-        writer.field("next_after", call.api.sealer.text(of: inbox.end, for: call.principal))
+        writer.field("next_after", call.api.positions.text(of: inbox.end, for: call.principal))
         writer.endObject()
         return try call.answer(writer.bytes, isObject: false)
     }

@@ -12,7 +12,7 @@ enum OperationRoutes {
     private static let checkPatience = Duration.seconds(1)
 
     static func health(_ call: Call) async throws -> Response {
-        let isReachable = await isDatabaseReachable(call.api)
+        let (isReachable, replication) = await database(call.api)
         let dependencies = call.api.dependencies.health
         let isWhole = dependencies.allSatisfy(\.isReachable)
         let status = !isReachable ? "unhealthy" : isWhole ? "healthy" : "degraded"
@@ -28,6 +28,7 @@ enum OperationRoutes {
             writer.field("status", isReachable ? "healthy" : "unhealthy")
             writer.field("engine", call.api.store.database.dialect.rawValue)
             call.api.write(role: call.api.replica.role, &writer)
+            if let replication { writer.field("replication", replication.rawValue) }
             writer.endObject()
             for name in DependencyName.allCases {
                 writer.key(string: name.rawValue)
@@ -52,8 +53,16 @@ enum OperationRoutes {
         }
     }
 
-    private static func isDatabaseReachable(_ api: API) async -> Bool {
-        (try? await withDeadline(checkPatience) { try await api.store.endOfLog() }) != nil
+    /// Whether it answers, and what it does for its standbys.
+    private static func database(_ api: API) async -> (isReachable: Bool, Replication?) {
+        do {
+            return try await withDeadline(checkPatience) {
+                _ = try await api.store.endOfLog()
+                return (true, try await api.store.replication())
+            }
+        } catch {
+            return (false, nil)
+        }
     }
 
     static func live(_ call: Call) async throws -> Response { try status("live", call) }

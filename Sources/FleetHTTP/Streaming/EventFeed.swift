@@ -39,7 +39,7 @@ struct EventFeed {
     }
 
     /// The position as the reader may see it.
-    func place(of position: Int64) -> String { call.api.sealer.text(of: position, for: call.principal) }
+    func place(of position: Int64) -> String { call.api.positions.text(of: position, for: call.principal) }
 
     /// - Parameter sequence: the place of the event, which is another text each time.
     func write(_ event: Event, sequence: String, to writer: inout JSONWriter) {

@@ -17,6 +17,8 @@ struct EventStream {
     private var feed: EventFeed
     private let follower: EventTail.Follower
     private var position: Int64
+    /// On which it was last.
+    private var timeline: Int64
     private var wasAtEnd = false
     /// Since when it has been too far behind.
     private var behindSince: ContinuousClock.Instant?
@@ -33,6 +35,7 @@ struct EventStream {
         self.feed = feed
         self.position = position
         self.follower = follower
+        timeline = call.api.orchestrator.committed.timelines.last?.number ?? 0
         keyGeneration = call.api.orchestrator.committed.keyGeneration
     }
 
@@ -43,6 +46,7 @@ struct EventStream {
         while !follower.isEnded, !Task.isCancelled, await isStillKnown() {
             let (events, end, _) = try await feed.read(
                 after: position, limit: Self.roundLength, from: committed.tail)
+            guard isOfOneLog() else { return try await endWithResync("log_restarted", place: "", &writer) }
             if !events.isEmpty {
                 try await feed.handOver(events)
                 var text = ""
@@ -56,9 +60,7 @@ struct EventStream {
             }
             position = end
             if position >= committed.position { wasAtEnd = true }
-            if isTooFarBehind() {
-                return try await write("event: resync\n\(idLine)data: {\"reason\":\"too_far_behind\"}\n\n", &writer)
-            }
+            if isTooFarBehind() { return try await endWithResync("too_far_behind", place: idLine, &writer) }
             if ContinuousClock.now - lastWrite > limits.heartbeatDuration {
                 // The place moves on over what the reader may not see.
                 try await write(": heartbeat\n\(idLine)\n", &writer)
@@ -67,6 +69,20 @@ struct EventStream {
             let here = position
             await follower.sleep { [committed] in committed.position > here }
         }
+    }
+
+    private mutating func endWithResync(
+        _ reason: StaticString, place: String, _ writer: inout any ResponseBodyWriter
+    ) async throws {
+        try await write("event: resync\n\(place)data: {\"reason\":\"\(reason)\"}\n\n", &writer)
+    }
+
+    /// Whether what follows the reader's place is what would have followed it when it came there.
+    private mutating func isOfOneLog() -> Bool {
+        let timelines = committed.timelines
+        guard LogTimeline.holds(position, of: timeline, in: timelines) else { return false }
+        timeline = timelines.last?.number ?? 0
+        return true
     }
 
     /// Whether the reader was at the end and has been too far from it for too long: one large batch is no slow reader.

@@ -1,5 +1,5 @@
 import FleetDomain
-import FleetStore
+package import FleetStore
 import Synchronization
 
 /// How far the log is durable, for those who wait for a position; when the API keys, the memberships and the webhooks last
@@ -9,6 +9,7 @@ package final class CommittedLog: Sendable {
     private let changeOfKeys = Atomic<Int64>(0)
     private let changeOfMembers = Atomic<Int64>(0)
     private let changeOfSinks = Atomic<Int64>(0)
+    private let history = Mutex<[LogTimeline]>([])
     package let changes = ChangeIndex()
     package let tail = EventTail()
     package let inboxes = InboxBells()
@@ -66,8 +67,20 @@ package final class CommittedLog: Sendable {
         inboxes.ring(for: events)
     }
 
+    /// The servers that have carried the log on.
+    package var timelines: [LogTimeline] { history.withLock { $0 } }
+
+    /// Reads the state that the writer goes on from.
+    func takeUp(_ store: Store) async throws(StoreError) -> Ledger {
+        let timelines = try await store.timelines()
+        let ledger = try await store.loadLedger()
+        restart(at: ledger.position, on: timelines)
+        return ledger
+    }
+
     /// The log was read anew; what was remembered of it may be old.
-    func restart(at position: Int64) {
+    func restart(at position: Int64, on timelines: [LogTimeline]) {
+        history.withLock { $0 = timelines }
         defer {
             tail.restart()
             inboxes.wakeAll()

@@ -122,10 +122,9 @@ package final class FederationOrchestrator: Service {
             mailbox.end()
         }
         var writer = Writer(
-            ledger: try await store.loadLedger(), epoch: epoch.withLock { $0 }, store: store, committed: committed,
+            ledger: try await committed.takeUp(store), epoch: epoch.withLock { $0 }, store: store, committed: committed,
             environment: environment,
             observer: observer, logger: logger)
-        committed.restart(at: writer.ledger.position)
         loaded.withLock { $0 = true }
         await withTaskCancellationOrGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in

@@ -292,8 +292,8 @@ struct Writer {
             for letter in letters { await processAlone(letter) }
             return
         case .superseded(let reason): logger.warning("a batch was refused", metadata: ["error": "\(reason)"])
-        case .unavailable(let reason):
-            logger.error("the database cannot be reached", metadata: ["error": "\(reason)"])
+        case .unavailable(let reason), .forbidden(let reason):
+            logger.error("the database takes nothing", metadata: ["error": "\(reason)"])
         case .outcomeUnknown(let reason):
             logger.error("the outcome of a commit is unknown", metadata: ["error": "\(reason)"])
         }
@@ -389,8 +389,7 @@ struct Writer {
     private mutating func reload() async {
         isStale = true
         do {
-            ledger = try await store.loadLedger()
-            committed.restart(at: ledger.position)
+            ledger = try await committed.takeUp(store)
             isStale = false
         } catch {
             logger.error("the state could not be read again", metadata: ["error": "\(error)"])

@@ -153,7 +153,10 @@ package final class Replica: Service {
                 let seat = try await seat(isHolder: term != nil)
                 complaint = nil
                 var isHolder = seat.holder == name && seat.isHeld
-                if let current = term, !isHolder || current.epoch != seat.epoch || current.isOver {
+                // After a fail-over everything that was remembered is dropped, the places of the sinks, too.
+                let isElsewhere = term != nil && !seat.isOnTimeline
+                if isElsewhere { logger.warning("another server carries the log on; all is read anew") }
+                if let current = term, !isHolder || current.epoch != seat.epoch || current.isOver || isElsewhere {
                     become(.follower(of: nil), isReady: true)
                     await current.end()
                     term = nil
@@ -167,6 +170,7 @@ package final class Replica: Service {
                     follower?.cancel()
                     await follower?.value
                     follower = nil
+                    try await store.beginTimeline()
                     term = begin(seat)
                 }
                 if !isHolder {
@@ -258,10 +262,15 @@ package final class Replica: Service {
     private func read(isFirst: Bool) async throws(StoreError) -> Bool {
         let committed = orchestrator.committed
         let asked = ContinuousClock.now
-        let end = try await store.endOfLog()
-        // After a fail-over to a standby that was behind, there is less than there was.
-        if isFirst || end < committed.position { committed.restart(at: end) }
-        let isMore = end > committed.position
+        let end = try await store.logEnd()
+        // After a fail-over to a standby that was behind, there is less than there was, or something else by now.
+        let isSame = end.timeline == committed.timelines.last?.number ?? 0 && end.position >= committed.position
+        if isFirst || !isSame {
+            // Of one that has begun since, it does not know yet where the log ends.
+            let timelines = try await store.timelines().filter { $0.number <= end.timeline }
+            committed.restart(at: end.position, on: timelines)
+        }
+        let isMore = end.position > committed.position
         let events = isMore ? try await store.events(after: committed.position, limit: Self.slice) : []
         committed.follow(events)
         committed.changes.trust(until: asked + limits.trust)

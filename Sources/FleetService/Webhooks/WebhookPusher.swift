@@ -163,7 +163,7 @@ struct WebhookPusher: Sendable {
         var writer = JSONWriter(capacity: 1024)
         View(reader: webhook.principal).write(
             event, standings: reader.facts.standings, content: content,
-            sequence: parts.sealer.text(of: event.position, for: webhook.principal), replay: subject.replay?.id,
+            sequence: parts.positions.text(of: event.position, for: webhook.principal), replay: subject.replay?.id,
             to: &writer)
         prepared.body = writer.bytes
         return prepared

@@ -14,7 +14,7 @@ struct WebhookSink {
         let store: Store
         let orchestrator: FederationOrchestrator
         let vault: Vault
-        let sealer: Sealer
+        let positions: Positions
         let environment: Environment
         let policy: WebhookPolicy
         let metrics: MetricsRegistry

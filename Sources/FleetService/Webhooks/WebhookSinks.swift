@@ -21,7 +21,8 @@ package final class WebhookSinks: Service {
         policy: WebhookPolicy, metrics: MetricsRegistry, logger: Logger
     ) {
         parts = WebhookSink.Parts(
-            store: store, orchestrator: orchestrator, vault: vault, sealer: sealer, environment: environment,
+            store: store, orchestrator: orchestrator, vault: vault,
+            positions: Positions(sealer, orchestrator.committed), environment: environment,
             policy: policy, metrics: metrics, progress: progress, logger: logger)
     }
 

@@ -1,7 +1,7 @@
 /// What is carried to another database besides the projections.
 ///
-/// Two tables stay behind: `fleet_schema_migrations`, because each engine has steps of its own, and `writer`, because who
-/// decides is elected on each database.
+/// Three tables stay behind: `fleet_schema_migrations`, because each engine has steps of its own, `writer`, because who decides
+/// is elected on each database, and `log_timelines`, which are of its servers.
 extension Tables {
     /// The log. Its JSON is kept as the text that it is, because the audit tree is made of its bytes.
     package static let log = AnyTable(

@@ -216,6 +216,22 @@ extension Migration {
             )
             """,
             "INSERT INTO writer (epoch, holder, url, expires_at) VALUES (0, '', '', clock_timestamp())",
+            // Which servers have carried the log on: `LogTimeline`.
+            """
+            CREATE TABLE log_timelines (
+                timeline BIGINT PRIMARY KEY,
+                server \(text) NOT NULL,
+                starts_after BIGINT NOT NULL
+            )
+            """,
+            // A server that was promoted counts on in its own timelines, and a copy that was made from a dump has an id of its
+            // own.
+            """
+            CREATE FUNCTION server_timeline() RETURNS TEXT LANGUAGE sql VOLATILE AS $$
+                SELECT CAST(system_identifier AS TEXT) || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+                FROM pg_control_system()
+            $$
+            """,
             // Begins every batch. It raises, because a count of rows that is looked at afterwards stops no batch that was sent
             // whole; and it locks the row, so that nobody is elected in the middle of a batch.
             """
@@ -224,6 +240,9 @@ extension Migration {
                 PERFORM 1 FROM writer WHERE epoch = mine FOR SHARE;
                 IF NOT FOUND THEN
                     RAISE EXCEPTION USING ERRCODE = 'FC001', MESSAGE = 'another writer was elected';
+                END IF;
+                IF (SELECT server FROM log_timelines ORDER BY timeline DESC LIMIT 1) <> server_timeline() THEN
+                    RAISE EXCEPTION USING ERRCODE = 'FC001', MESSAGE = 'another server carries the log on';
                 END IF;
                 IF COALESCE((SELECT MAX(position) FROM events), 0) <> log_end THEN
                     RAISE EXCEPTION USING ERRCODE = 'FC001', MESSAGE = 'the log does not end where the writer left it';

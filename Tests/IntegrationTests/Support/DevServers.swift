@@ -7,26 +7,19 @@ final class DevServers {
     }
 
     /// What a service needs to reach them through their proxies.
-    private(set) var environment: [String: String] = [:]
-    private let directory: ScratchDirectory
+    private(set) var environment: [String: String]
+    private let set: DevSet
     private var proxies: [Name: FaultyProxy] = [:]
 
     init() async throws {
-        // Shorter than the temporary directory may be: the path of a socket has a limit.
-        directory = try ScratchDirectory()
-        // Servers that run as another user pass through.
-        chmod(directory.path, 0o711)
         // A broker tells its clients where it is.
         let kafkaPort = ServiceProcess.sparePort()
-        let started = try await run(["start"], ["DEV_DEPS_KAFKA_ADVERTISED": "127.0.0.1:\(kafkaPort)"])
-        for line in started.lines where line.hasPrefix("export ") {
-            let parts = line.dropFirst("export ".count).split(separator: "=", maxSplits: 1)
-            environment[String(parts[0])] = parts.count > 1 ? String(parts[1]) : ""
-        }
+        set = try await DevSet([], ["DEV_DEPS_KAFKA_ADVERTISED": "127.0.0.1:\(kafkaPort)"])
+        environment = set.environment
         for name in Name.allCases {
             let target = try address(of: name)
             let port = name == .kafka ? kafkaPort : nil
-            let proxy = try await FaultyProxy(to: target, port: port, in: directory)
+            let proxy = try await FaultyProxy(to: target, port: port, in: set.directory)
             proxies[name] = proxy
             let variable = Self.variable(of: name)
             environment[variable] = environment[variable]?.replacing(target, with: "127.0.0.1:\(proxy.port)")
@@ -45,7 +38,7 @@ final class DevServers {
 
     /// Where it is, without its proxy.
     private func address(of name: Name) throws -> String {
-        "127.0.0.1:" + contents(of: "\(directory.path)/set/\(name.rawValue)/port").trimmed
+        "127.0.0.1:" + contents(of: "\(set.path)/\(name.rawValue)/port").trimmed
     }
 
     /// The settings of one server.
@@ -60,15 +53,36 @@ final class DevServers {
     }
 
     /// `kill`, `freeze`, `thaw` or `restart`.
-    func change(_ verb: String, _ name: Name) async throws { _ = try await run([verb, name.rawValue]) }
+    func change(_ verb: String, _ name: Name) async throws { try await set.run([verb, name.rawValue]) }
 
-    func stop() async throws { _ = try await run(["stop"]) }
+    func stop() async throws { try await set.run(["stop"]) }
+}
 
-    private func run(_ arguments: [String], _ more: [String: String] = [:]) async throws -> String {
+/// Servers that `scripts/dev-deps` has started in a directory of their own.
+final class DevSet {
+    /// What it prints to be exported.
+    private(set) var environment: [String: String] = [:]
+    let directory: ScratchDirectory
+    var path: String { directory.path + "/set" }
+
+    /// - Parameter names: of servers; none is the four that a service may use.
+    init(_ names: [String], _ settings: [String: String] = [:]) async throws {
+        // Shorter than the temporary directory may be: the path of a socket has a limit.
+        directory = try ScratchDirectory()
+        // Servers that run as another user pass through.
+        chmod(directory.path, 0o711)
+        let started = try await run(["start"] + names, settings)
+        for line in started.lines where line.hasPrefix("export ") {
+            let parts = line.dropFirst("export ".count).split(separator: "=", maxSplits: 1)
+            environment[String(parts[0])] = parts.count > 1 ? String(parts[1]) : ""
+        }
+    }
+
+    @discardableResult
+    func run(_ arguments: [String], _ settings: [String: String] = [:]) async throws -> String {
         let (status, output, errors) = try await ChildProcess.run(
             checkout + "/scripts/dev-deps", arguments,
-            environment: ["DEV_DEPS_DIR": directory.path + "/set"].merging(more) { $1 }, in: directory.path,
-            within: .seconds(180))
+            environment: ["DEV_DEPS_DIR": path].merging(settings) { $1 }, in: directory.path, within: .seconds(180))
         guard status == .exited(0) else { throw StartFailure(description: "dev-deps \(arguments): \(errors)") }
         return output
     }

@@ -1,0 +1,79 @@
+import Crypto
+package import FleetDomain
+import FleetStore
+
+/// Positions of the log as callers are given them, and give them back.
+///
+/// Who sees the whole log is given the number. Others get a token, because numbers would count what others do; it also names
+/// the timeline that it was given out on, so that after a fail-over that lost events it is not taken for the place of others.
+package struct Positions: Sendable {
+    /// No log gets there, and what is added to a position does not overflow.
+    private static let greatest = Int64.max / 2
+    private static let purpose = "position"
+    /// Digits of a position, and letters of whom it is good for.
+    private static let (digits, scopeLength) = (19, 12)
+
+    private let sealer: Sealer
+    private let committed: CommittedLog
+
+    package init(_ sealer: Sealer, _ committed: CommittedLog) {
+        self.sealer = sealer
+        self.committed = committed
+    }
+
+    package func text(of position: Int64, for reader: Principal) -> String {
+        reader.holdsEverywhere(.eventRead)
+            ? String(position)
+            : sealer.seal(position.padded + Self.scope(of: reader) + timeline, for: Self.purpose)
+    }
+
+    /// - Throws: `invalid_position`, `position_of_another`, `resync`.
+    package func position(_ text: String, for reader: Principal) throws(FleetError) -> Int64 {
+        guard !reader.holdsEverywhere(.eventRead) else { return try Self.number(text) }
+        guard let plain = sealer.open(text, for: Self.purpose) else { throw Self.invalid }
+        let position = try Self.number(String(plain.prefix(Self.digits)))
+        let rest = plain.dropFirst(Self.digits)
+        guard rest.prefix(Self.scopeLength) == Self.scope(of: reader) else {
+            throw FleetError(.positionOfAnother, "This position was given to one who acts for others than you do.")
+        }
+        return try checked(position, of: rest.dropFirst(Self.scopeLength))
+    }
+
+    /// A position within a token that is sealed by whoever gives it out.
+    package func mark(_ position: Int64) -> String { position.padded + timeline }
+
+    /// - Throws: `invalid_position`, `resync`.
+    package func position(ofMark mark: String) throws(FleetError) -> Int64 {
+        try checked(try Self.number(String(mark.prefix(Self.digits))), of: mark.dropFirst(Self.digits))
+    }
+
+    private var timeline: String { committed.timelines.last.map { ".\($0.number)" } ?? "" }
+
+    /// - Parameter timeline: as it was written; none is before the first.
+    private func checked(_ position: Int64, of timeline: Substring) throws(FleetError) -> Int64 {
+        let number = timeline.isEmpty ? 0 : Int64(timeline.dropFirst())
+        guard let number else { throw Self.invalid }
+        guard LogTimeline.holds(position, of: number, in: committed.timelines) else {
+            throw FleetError(
+                .resync, "The log went on without the events before this position; begin again from the state as it is."
+            )
+        }
+        return position
+    }
+
+    private static func number(_ text: String) throws(FleetError) -> Int64 {
+        guard let position = wholeNumber(text), position <= greatest else { throw invalid }
+        return position
+    }
+
+    private static var invalid: FleetError {
+        FleetError(.invalidPosition, "This is not a position that you were given.")
+    }
+
+    /// For whom a position is good: whoever acts for the same, by whatever credential.
+    private static func scope(of reader: Principal) -> String {
+        let scope = reader.fleets.map(\.description).sorted() + reader.federations.map(\.description).sorted()
+        let digest = SHA256.hash(data: Array(scope.joined(separator: "\n").utf8))
+        return Base64URL.encode(Array(digest.prefix(9)))
+    }
+}

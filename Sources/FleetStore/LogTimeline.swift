@@ -1,0 +1,98 @@
+/// A stretch of the log that one server carries on, numbered from 1.
+///
+/// After a fail-over or a restore the log goes on on another server, perhaps without its last events: a position of an
+/// earlier timeline means the same event only up to where a later one starts. A log that no server may take over, as a file,
+/// has none.
+package struct LogTimeline: Sendable, Equatable {
+    package let number: Int64
+    /// Events up to this position are those of the timeline before.
+    package let startsAfter: Int64
+}
+
+extension LogTimeline {
+    /// Whether a position that was given out on a timeline still means what it meant.
+    ///
+    /// - Parameters:
+    ///   - number: of the timeline; 0 is before the first.
+    ///   - timelines: all that are known, in any order.
+    package static func holds(_ position: Int64, of number: Int64, in timelines: [LogTimeline]) -> Bool {
+        timelines.allSatisfy { $0.number <= number || position <= $0.startsAfter }
+    }
+}
+
+/// Where the log ends.
+package struct LogEnd: Sendable, Equatable {
+    package let position: Int64
+    /// The number of the last timeline; 0 when there is none.
+    package let timeline: Int64
+}
+
+extension Store {
+    /// Begins a timeline when the server that answers is another than carried the log on before, or was promoted since. Until
+    /// that is noted `guard_writer` lets no batch through there, so that nothing is between the timelines.
+    package func beginTimeline() async throws(StoreError) {
+        guard isShared else { return }
+        do throws(StoreError) {
+            try await database.commit([
+                SQL(
+                    "timelines.begin",
+                    """
+                    INSERT INTO log_timelines (timeline, server, starts_after) \
+                    SELECT COALESCE(MAX(timeline), 0) + 1, server_timeline(), \
+                    COALESCE((SELECT MAX(position) FROM events), 0) FROM log_timelines \
+                    HAVING (SELECT server FROM log_timelines ORDER BY timeline DESC LIMIT 1) \
+                    IS DISTINCT FROM server_timeline()
+                    """)
+            ])
+        } catch {
+            // Another process noted the same.
+            guard case .conflict = error else { throw error }
+        }
+    }
+
+    package func timelines() async throws(StoreError) -> [LogTimeline] {
+        guard isShared else { return [] }
+        let rows = try await database.read(
+            SQL("timelines.all", "SELECT timeline, starts_after FROM log_timelines ORDER BY timeline"))
+        return try rows.map { (row) throws(StoreError) in
+            LogTimeline(number: try row.integer(0), startsAfter: try row.integer(1))
+        }
+    }
+
+    package func logEnd() async throws(StoreError) -> LogEnd {
+        guard isShared else { return LogEnd(position: try await endOfLog(), timeline: 0) }
+        let rows = try await database.find(
+            SQL(
+                "timelines.end",
+                """
+                SELECT COALESCE((SELECT MAX(position) FROM events), 0), \
+                COALESCE((SELECT MAX(timeline) FROM log_timelines), 0)
+                """))
+        guard let row = rows.first else { throw .corrupt("the log has no end") }
+        return LogEnd(position: try row.integer(0), timeline: try row.integer(1))
+    }
+
+    /// Whether an acknowledged write is on another server, too; nil where no server takes over.
+    package func replication() async throws(StoreError) -> Replication? {
+        guard isShared else { return nil }
+        let rows = try await database.find(
+            SQL(
+                "replication.find",
+                """
+                SELECT CASE WHEN current_setting('synchronous_standby_names') <> '' THEN 'synchronous' \
+                WHEN EXISTS (SELECT 1 FROM pg_stat_replication) THEN 'asynchronous' ELSE 'none' END
+                """))
+        guard let mode = try rows.first.flatMap({ (row) throws(StoreError) in Replication(rawValue: try row.text(0)) })
+        else { throw .corrupt("the server says nothing of its standbys") }
+        return mode
+    }
+}
+
+/// What a PostgreSQL does for its standbys before it says that a write is durable.
+package enum Replication: String, Sendable, CaseIterable {
+    /// It waits for one at least.
+    case synchronous
+    /// There is one that may be behind.
+    case asynchronous
+    case none
+}
