@@ -53,4 +53,14 @@ package enum StoreError: Error, Equatable {
     case forbidden(String)
     /// The engine refused a statement: a defect of ours.
     case failed(String)
+
+    /// Why, in one line.
+    package var reason: String {
+        switch self {
+        case .conflict(let text), .unavailable(let text), .superseded(let text), .outcomeUnknown(let text),
+            .corrupt(let text), .forbidden(let text), .failed(let text):
+            text
+        case .full: "no space is left"
+        }
+    }
 }

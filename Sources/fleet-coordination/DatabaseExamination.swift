@@ -105,21 +105,9 @@ struct DatabaseExamination: Sendable {
         } catch let error as SchemaError {
             switch error {
             case .behind(found: 0, _): note(.ok("schema", "not made yet; the first start makes it"))
-            case .behind(let found, let known):
-                note(
-                    .warn(
-                        "schema", "is at version \(found), not \(known)",
-                        "run 'fleet-coordination migrate', or start: both take the steps that lack"))
-            case .newer(let found, let known):
-                note(.fail("schema", "is at version \(found), this program knows \(known)", "run a newer program"))
-            case .foreign: note(.fail("schema", "the database holds the tables of something else", "name an empty one"))
-            // Of taking steps, which nobody does here.
-            case .forbidden(let reason): note(.fail("schema", reason, "use another user: docs/postgresql.md"))
-            case .incomplete:
-                note(
-                    .fail(
-                        "schema", "the database was not filled to the end",
-                        "run 'fleet-coordination migrate --from … --to …' again"))
+            // A start takes the steps, too.
+            case .behind: note(.warn("schema", error.problem, error.advice))
+            case .newer, .foreign, .forbidden, .incomplete: note(.fail("schema", error.problem, error.advice))
             }
         }
     }
@@ -147,13 +135,4 @@ struct DatabaseExamination: Sendable {
 }
 
 /// An error as one line.
-func words(of error: any Error) -> String {
-    switch error {
-    case StoreError.conflict(let text), StoreError.unavailable(let text), StoreError.superseded(let text),
-        StoreError.outcomeUnknown(let text), StoreError.corrupt(let text), StoreError.forbidden(let text),
-        StoreError.failed(let text):
-        text
-    case StoreError.full: "no space is left"
-    default: "\(error)"
-    }
-}
+func words(of error: any Error) -> String { (error as? StoreError)?.reason ?? "\(error)" }

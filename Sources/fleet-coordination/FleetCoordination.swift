@@ -65,23 +65,26 @@ struct PlaceError: Error {
 }
 
 extension SchemaError {
-    /// What is wrong, and what to do.
-    ///
     /// - Parameter place: the argument that names the database.
-    fileprivate func remedy(at place: String) -> String {
+    fileprivate func remedy(at place: String) -> String { "\(place): \(problem); \(advice)." }
+
+    var problem: String {
         switch self {
-        case .newer(let found, let known):
-            "\(place): the schema is at version \(found), this program knows \(known); run a newer program."
-        case .foreign: "\(place): the database holds the tables of something else; name an empty one."
-        case .behind(let found, let known):
-            "\(place): the schema is at version \(found), not \(known); run 'fleet-coordination migrate' first."
-        case .forbidden(let reason):
-            """
-            \(place): the user may not make or change the schema and its roles: \(reason); run 'fleet-coordination migrate' \
-            as one who may: docs/postgresql.md.
-            """
-        case .incomplete:
-            "\(place): the database was not filled to the end; run 'fleet-coordination migrate --from … --to …' again."
+        case .newer(let found, let known): "the schema is at version \(found), this program knows \(known)"
+        case .foreign: "the database holds the tables of something else"
+        case .behind(let found, let known): "the schema is at version \(found), not \(known)"
+        case .forbidden(let reason): "the user may not make or change the schema and its roles: \(reason)"
+        case .incomplete: "the database was not filled to the end"
+        }
+    }
+
+    var advice: String {
+        switch self {
+        case .newer: "run a newer program"
+        case .foreign: "name an empty one"
+        case .behind: "run 'fleet-coordination migrate' first"
+        case .forbidden: "run 'fleet-coordination migrate' as one who may: docs/postgresql.md"
+        case .incomplete: "run 'fleet-coordination migrate --from … --to …' again"
         }
     }
 }

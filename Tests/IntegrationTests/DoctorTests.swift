@@ -46,12 +46,13 @@ struct DoctorTests {
         "says what state the schema is in",
         arguments: [
             (
-                "DELETE FROM fleet_schema_migrations WHERE version = 11", "warn sqlite schema is at version 10, not 11",
+                "DELETE FROM fleet_schema_migrations WHERE version = 11",
+                "warn sqlite schema the schema is at version 10, not 11",
                 0
             ),
             (
                 "INSERT INTO fleet_schema_migrations VALUES (99, '', 0)",
-                "FAIL sqlite schema is at version 99, this program knows 11", 1
+                "FAIL sqlite schema the schema is at version 99, this program knows 11", 1
             ),
             (
                 "DROP TABLE fleet_schema_migrations",
