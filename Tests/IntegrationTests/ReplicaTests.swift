@@ -15,6 +15,9 @@ struct ReplicaTests {
         try await Unit.prepare(on: set.replicas[0])
         let log = Log()
         log.aim(at: set.replicas)
+        let follower = EventFollower()
+        let following = Task { await follower.run(log.replica) }
+        defer { following.cancel() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for client in 0..<6 {
                 group.addTask {
@@ -39,7 +42,14 @@ struct ReplicaTests {
                 log.aim(at: set.replicas)
             }
         }
-        try await check(log, on: set)
+        let events = try await check(log, on: set)
+        log.aim(at: set.replicas)
+        _ = try await eventually("the stream to come to the end of the log") {
+            follower.ids.count >= events.count ? true : nil
+        }
+        #expect(Array(follower.ids.prefix(events.count)) == events)
+        #expect(follower.cuts > 0)
+        following.cancel()
         try await set.stop()
     }
 
@@ -84,8 +94,11 @@ struct ReplicaTests {
         try await set.stop()
     }
 
-    /// What was acknowledged is there once, no window is promised twice, and the log has no gap.
-    private func check(_ log: Log, on set: ReplicaSet) async throws {
+    /// What was acknowledged is there once, no window is promised twice, and each replica tells the same log.
+    ///
+    /// - Returns: the ids of its events.
+    @discardableResult
+    private func check(_ log: Log, on set: ReplicaSet) async throws -> [String] {
         let replica = set.replicas[try await set.writer()]
         var leases: [(id: String, window: Range<String>)] = []
         var token: String?
@@ -107,25 +120,29 @@ struct ReplicaTests {
         let acknowledged = log.acknowledged
         #expect(!acknowledged.isEmpty && acknowledged.isSubset(of: Set(leases.map(\.id))))
 
-        // Each event once, on each replica.
+        // Each event once, the same on each replica.
+        var events: [String] = []
         for replica in set.replicas {
             var seen: [String] = []
-            var after: String?
+            var after = "0"
             while true {
-                let page = try await replica.send(
-                    "GET",
-                    "/events?limit=1000&types=sharing.granted,sharing.requested" + (after.map { "&after=\($0)" } ?? ""))
-                let events = page["events"]?.arrayValue?.compactMap { $0.objectValue?["event_id"]?.stringValue } ?? []
-                seen += events
-                guard !events.isEmpty, let next = page["next_after"]?.stringValue else { break }
+                let page = try await replica.send("GET", "/events?limit=1000&after=\(after)")
+                let ids = page["events"]?.arrayValue?.compactMap { $0.objectValue?["id"]?.stringValue } ?? []
+                seen += ids
+                guard !ids.isEmpty, let next = page["next_after"]?.stringValue else { break }
                 after = next
             }
             #expect(seen.count == Set(seen).count)
+            // The clock and the audit tree may have gone on.
+            #expect(seen.starts(with: events))
+            events = seen
         }
+        #expect(events.count > acknowledged.count)
         let directory = try ScratchDirectory()
         let (status, output, errors) = try await ServiceProcess.run(
             in: directory, ["DATABASE_URL": set.databaseURL], ["events", "rebuild"])
         #expect(status == .exited(0), "\(output)\(errors)")
+        return events
     }
 }
 

@@ -50,6 +50,23 @@ extension ServiceProcess {
         return Reply(status: Int(response.status.code), headers: fields, text: text)
     }
 
+    /// The lines of a stream as they come, until it ends or is cut.
+    func lines(of path: String, headers: [String: String] = [:], _ onLine: (String) -> Void) async throws {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(Self.base)\(path)")
+        request.headers.add(name: "Authorization", value: "Bearer \(adminKey)")
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        let response = try await Self.client.execute(request, timeout: .seconds(120))
+        guard response.status == .ok else { throw StartFailure(description: "\(path): \(response.status)") }
+        var rest: [UInt8] = []
+        for try await part in response.body {
+            rest += part.readableBytesView
+            while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                onLine(String(decoding: rest[..<end], as: UTF8.self))
+                rest.removeSubrange(...end)
+            }
+        }
+    }
+
     /// Creates a federation; its answer.
     func create(_ name: String, idempotencyKey: String? = nil, description: String = "") async throws -> Reply {
         try await send(
