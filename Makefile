@@ -55,10 +55,10 @@ test: ## Check layout and rules, then run the fast tests: every one that needs n
 	swift build --build-tests
 	@# What reckons for long goes with what waits for other programs; what talks to a service in this process and what measures
 	@# lateness hold each other up, so one after the other.
-	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(RECKONING)'
-	$(WITH_TEST_TOOLS) swift test --skip-build --skip '$(RECKONING)|$(SERVERS)|FleetHTTPTests|DependencyMonitorTests'
-	$(WITH_TEST_TOOLS) swift test --skip-build --filter FleetHTTPTests --skip '$(LATENESS)'
-	$(WITH_TEST_TOOLS) swift test --skip-build --filter '$(LATENESS)'
+	$(WITH_TEST_TOOLS) scripts/run-tests --filter '$(RECKONING)'
+	$(WITH_TEST_TOOLS) scripts/run-tests --skip '$(RECKONING)|$(SERVERS)|FleetHTTPTests|DependencyMonitorTests'
+	$(WITH_TEST_TOOLS) scripts/run-tests --filter FleetHTTPTests --skip '$(LATENESS)'
+	$(WITH_TEST_TOOLS) scripts/run-tests --filter '$(LATENESS)'
 
 .PHONY: test-integration
 test-integration: ## Run everything on real servers, which it starts, each with each fault, and every case of what make test takes a part of
@@ -80,8 +80,8 @@ test-versions: ## Run the stores' tests on PostgreSQL 13 and 17, Redis 6 and 8, 
 test-simulation: ## Run two thousand simulated histories of the writer, and the crowded ones of queue and preemption
 	@scripts/install-dependencies build
 	swift build --build-tests
-	FLEET_SIMULATION_SEEDS=2000 swift test --skip-build --filter SimulationTests
-	FLEET_SLOW=1 swift test --skip-build --filter 'QueuePropertyTests|PreemptionPropertyTests'
+	FLEET_SIMULATION_SEEDS=2000 scripts/run-tests --filter SimulationTests
+	FLEET_SLOW=1 scripts/run-tests --filter 'QueuePropertyTests|PreemptionPropertyTests'
 
 .PHONY: test-planted
 test-planted: ## Plant one bug after the other, and say which seed of the simulation finds it
@@ -130,7 +130,7 @@ test-slow: ## Run every test, the slow ones too, one after the other
 	@scripts/install-dependencies build
 	@scripts/install-dependencies test
 	swift build --build-tests
-	$(WITH_TEST_TOOLS) FLEET_SLOW=1 swift test --skip-build --no-parallel # beside the slow ones, tests of time limits fail
+	$(WITH_TEST_TOOLS) FLEET_SLOW=1 scripts/run-tests --no-parallel # beside the slow ones, tests of time limits fail
 
 .PHONY: format
 format: ## Format the sources in place

@@ -23,6 +23,9 @@ package enum Effort {
         isThorough ? cases : cases.enumerated().filter { $0.offset % parts == part }.map(\.element)
     }
 
+    /// Every case, or one of them where the run is a fast one: of few that take long.
+    package static func one<Case>(of cases: [Case]) -> [Case] { isThorough ? cases : [cases[part % cases.count]] }
+
     /// The limit of a suite that takes `usual` minutes at the most, or many times that where every slow test runs beside.
     package static func minutes(_ usual: Int) -> Int { isSlow ? 30 : usual }
 

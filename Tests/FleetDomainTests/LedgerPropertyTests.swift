@@ -5,7 +5,7 @@ import Testing
 /// The invariants of the ledger under random histories. Each test names the seed that failed; `FLEET_SEED` repeats it.
 @Suite("Any history of commands")
 struct LedgerPropertyTests {
-    static let seeds: UInt64 = Effort.isThorough ? 180 : 60
+    static let seeds: UInt64 = 180
     static let commands = 200
     /// What is expected of many histories together is not expected of fewer.
     static let areFew = Generator.seeds(seeds).count < 180

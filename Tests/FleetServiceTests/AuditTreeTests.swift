@@ -12,7 +12,7 @@ import Testing
 struct AuditTreeTests {
     @Test("A checkpoint has the root of all records before it, also across tiles and levels")
     func roots() async throws {
-        for filler: Int64 in [0, 253, 254, 255, 256, 511, 1000, 65_535] {
+        for filler: Int64 in [0, 253, 254, 255, 256, 511, 1000] + (Effort.isThorough ? [65_535] : []) {
             try await AuditedLog.run(filler: filler) { log in
                 let first = try await log.checkpoint(after: 1, "first")
                 let second = try await log.checkpoint(after: 1, "second")
@@ -66,7 +66,7 @@ struct AuditTreeTests {
     func killed() async throws {
         // More than one commit of tiles.
         let filler: Int64 = 16_400
-        for happens in [false, true] {
+        for happens in Effort.one(of: [false, true]) {
             var step = 0
             while try await !isOver(at: step, filler: filler, happens: happens) { step += 1 }
             // The tiles in two commits, and the checkpoint.

@@ -118,7 +118,7 @@ struct AuditVerifierTests {
         }
     }
 
-    @Test("names the first record that is not what it was", arguments: cases)
+    @Test("names the first record that is not what it was", arguments: Effort.part(of: cases))
     func named(one: Case) async throws {
         try await Self.run { log, checkpoints in
             let before = try await log.store.auditLeaves(after: 0, limit: 1000)
@@ -155,7 +155,9 @@ struct AuditVerifierTests {
         }
     }
 
-    @Test("is bounded by the checkpoints in it where the stored tree was changed as well", arguments: cases)
+    @Test(
+        "is bounded by the checkpoints in it where the stored tree was changed as well",
+        arguments: Effort.part(of: cases))
     func bounded(one: Case) async throws {
         try await Self.run { log, checkpoints in
             let before = try await log.store.auditLeaves(after: 0, limit: 1000)

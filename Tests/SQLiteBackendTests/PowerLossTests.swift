@@ -9,7 +9,7 @@ import Testing
 /// Serialized: the VFS that loses power keeps its state for the process.
 @Suite("Power loss", .serialized)
 struct PowerLossTests {
-    private static let points = Effort.isThorough ? 200 : 60
+    private static let points = Effort.isThorough ? 200 : 30
 
     @Test("keeps every acknowledged batch whole, at any operation, under FULL")
     func full() async throws {
