@@ -100,6 +100,7 @@ final class ClickHouseClient: Sendable {
         let first = preferred.withLock { $0 }
         var failure = ClickHouseError.unreachable("it has no address")
         for offset in settings.addresses.indices {
+            guard offset == 0 || breaker.mayRetry() else { break }
             let index = (first + offset) % settings.addresses.count
             let address = settings.addresses[index]
             do {

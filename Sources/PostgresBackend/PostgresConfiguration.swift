@@ -18,14 +18,17 @@ package struct PostgresConfiguration: Sendable {
     let readers: Int
     /// How long the server works on one statement, and about how long a caller waits for a transaction.
     let statementTimeout: Duration
+    /// nil is one that its connections need while a server is restarted.
+    let retries: RetryBudget?
 
     /// - Parameters:
     ///   - url: `postgres://…` or `postgresql://…`.
     ///   - password: stands in for one in the URL.
+    ///   - retries: of all its calls together.
     /// - Throws: `.failed` when libpq does not understand the URL. It says no more, because the URL may hold a password.
     package init(
         url: String, password: String? = nil, schema: String = "fleet_coordination", readers: Int = 8,
-        statementTimeout: Duration = .seconds(10)
+        statementTimeout: Duration = .seconds(10), retries: RetryBudget? = nil
     ) throws(StoreError) {
         precondition(readers > 0, "a database needs a reader")
         self.url = url
@@ -33,6 +36,7 @@ package struct PostgresConfiguration: Sendable {
         self.schema = schema
         self.readers = readers
         self.statementTimeout = statementTimeout
+        self.retries = retries
         guard let options = PQconninfoParse(url, nil) else { throw .failed("libpq does not understand the URL") }
         PQconninfoFree(options)
     }

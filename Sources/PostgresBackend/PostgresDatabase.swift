@@ -10,7 +10,8 @@ package import FleetStore
 ///
 /// A commit and a read are one round trip each, on a thread that waits for it. What the server refused only because of
 /// what others did at the same time (a deadlock, say) is tried again while there is time; so is what could not be sent
-/// because a connection had ended. A commit whose answer was lost is never tried again: it may have happened.
+/// because a connection had ended, as far as the retries' budget goes. A commit whose answer was lost is never tried again:
+/// it may have happened.
 package final class PostgresDatabase: SQLDatabase, Sendable {
     /// The writer's batches and those of the sinks do not wait for each other.
     private static let committerCount = 2
@@ -18,11 +19,14 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
     /// who waits for an answer.
     private static let connectPatience = Duration.seconds(2)
     private static let triesMax = 8
+    /// About as many as fit into `connectPatience`: while a server is restarted, all connections are tried for as long.
+    private static let retriesPerConnection = 25
 
     package let dialect = Dialect.postgres
     private let configuration: PostgresConfiguration
     private let committers = ConnectionPool(count: committerCount)
     private let readers: ConnectionPool
+    private let retries: RetryBudget
 
     /// Connects once, to see that it can.
     /// - Throws: `.unavailable` with the server's or libpq's words, which hold no password.
@@ -40,6 +44,8 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
     private init(_ configuration: PostgresConfiguration) {
         self.configuration = configuration
         readers = ConnectionPool(count: configuration.readers)
+        let connections = configuration.readers + Self.committerCount
+        retries = configuration.retries ?? RetryBudget(.init(reserve: Double(connections * Self.retriesPerConnection)))
     }
 
     package func commit(_ batch: [SQL]) async throws(StoreError) {
@@ -63,11 +69,14 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
     private func run(
         _ statements: [SQL], as transaction: PostgresConnection.Transaction, on pool: ConnectionPool
     ) async throws(StoreError) -> [[SQLRow]] {
-        let configuration = configuration
+        let (configuration, retries) = (configuration, retries)
+        // Who waits for a connection waits, too.
+        let begin = ContinuousClock.now
+        let deadline = begin + configuration.statementTimeout
+        retries.noteCall()
         return try await pool.run { (connection) throws(StoreError) in
             guard !statements.isEmpty else { return [] }
-            let begin = ContinuousClock.now
-            let deadline = begin + configuration.statementTimeout
+            guard ContinuousClock.now < deadline else { throw .unavailable("no connection was free in time") }
             var tries = 0
             while true {
                 tries += 1
@@ -83,13 +92,15 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
                     switch error {
                     case .lostUnderway(let reason): throw .outcomeUnknown(reason)
                     case .lost(let reason):
-                        guard now < min(begin + Self.connectPatience, deadline) else { throw .unavailable(reason) }
+                        guard now < min(begin + Self.connectPatience, deadline), retries.takeRetry() else {
+                            throw .unavailable(reason)
+                        }
                     case .refused(let state, let refusal):
                         // Prepared anew on a connection of its own.
                         if state.isOfPreparation { connection = nil }
-                        guard state.isTransient || state.isOfPreparation, tries < Self.triesMax, now < deadline else {
-                            throw refusal
-                        }
+                        guard state.isTransient || state.isOfPreparation, tries < Self.triesMax, now < deadline,
+                            retries.takeRetry()
+                        else { throw refusal }
                     }
                     Self.pause(after: tries)
                 }

@@ -43,7 +43,8 @@ private enum ImportRule {
     static let table: [String: Row] = [
         "FleetJSON": Row([]),
         "FleetDomain": Row(["FleetJSON"], ["DequeModule", "HeapModule"]),
-        "FleetStore": Row(["FleetDomain", "FleetJSON"]),
+        // A lock, for what callers of one dependency share; no threads.
+        "FleetStore": Row(["FleetDomain", "FleetJSON"], ["Synchronization"]),
         "FleetService": Row(
             ["FleetStore", "FleetDomain", "FleetJSON"],
             [

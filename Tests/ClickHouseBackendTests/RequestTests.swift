@@ -49,6 +49,18 @@ struct ClickHouseRequestTests {
         }
     }
 
+    @Test("where very many addresses do not answer, the budget of retries ends the search", arguments: [50, 200])
+    func retriesAreBounded(count: Int) async throws {
+        try await CannedServer.run("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n26.9.2.1\n") { server in
+            let dead = try #require(ClickHouseSettings.Address("127.0.0.1:9"))
+            let addresses = Array(repeating: dead, count: count) + [try server.address]
+            let clickHouse = ClickHouse(ClickHouseSettings(addresses: addresses))
+            let reason = await ClickHouseTests.ReadinessTests.reason { try await clickHouse.check() }
+            await clickHouse.close()
+            #expect((reason == nil) == (count == 50), "\(reason ?? "")")
+        }
+    }
+
     @Test(
         "an address is a host, with a port or not",
         arguments: [

@@ -1,4 +1,5 @@
 import FleetService
+import FleetStore
 import Logging
 import Synchronization
 import Testing
@@ -14,8 +15,11 @@ struct CircuitBreakerTests {
 
         func advance(by duration: Duration) { offset.withLock { $0 += duration } }
 
+        private func now() -> ContinuousClock.Instant { start + offset.withLock { $0 } }
+
         func breaker(random: @escaping @Sendable (ClosedRange<Double>) -> Double = \.upperBound) -> CircuitBreaker {
-            CircuitBreaker(now: { self.start + self.offset.withLock { $0 } }, random: random)
+            CircuitBreaker(
+                now: now, random: random, retries: RetryBudget(RetryBudget.Limits(reserve: 100), now: now))
         }
     }
 
@@ -69,6 +73,17 @@ struct CircuitBreakerTests {
             #expect(breaker.state == .halfOpen, "after \(wait) ms")
             await fail(breaker)
         }
+    }
+
+    @Test("lets calls retry as far as its budget goes, which calls that are refused do not fill")
+    func retries() async {
+        let bench = Bench()
+        let breaker = bench.breaker()
+        #expect((0..<200).count { _ in breaker.mayRetry() } == 100)
+        await fail(breaker, times: 20)
+        #expect(!breaker.mayRetry())
+        bench.advance(by: .milliseconds(100))
+        #expect(breaker.mayRetry() && !breaker.mayRetry())
     }
 
     @Test("draws its wait at random below the longest")

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import FleetDomain
 import FleetService
+import FleetStore
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -18,6 +19,8 @@ struct Forwarder: Sendable {
     /// How long somebody is waited for who decides: longer than an election takes.
     private static let patience = Duration.seconds(8)
     private static let pause = Duration.milliseconds(50)
+    /// Before the same process is asked again.
+    private static let backoff = Backoff(first: .milliseconds(100), longest: .seconds(1))
     private static let answerPatience = TimeAmount.seconds(30)
     private static let answerBytesMax = 64 << 20
     /// Of the connection, not of the request.
@@ -25,6 +28,9 @@ struct Forwarder: Sendable {
         "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
         "upgrade", "content-length", "host", "expect",
     ]
+
+    /// Of all forwarded requests together: a hundred are asked again about ten times each while another is elected.
+    private let retries = RetryBudget(RetryBudget.Limits(reserve: 1000))
 
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration(
@@ -38,15 +44,19 @@ struct Forwarder: Sendable {
     /// - Parameter isRepeatable: whether it has one effect however often it is asked.
     /// - Returns: nil when this process decides meanwhile.
     /// - Throws: `storage_unavailable` when nobody decides; `outcome_unknown` when the answer was lost of a request that
-    ///   carries no key by which it could be asked again.
+    ///   carries no key by which it could be asked again, or that is not asked again because too many are.
     func forward(
         _ request: EdgeRequest, _ body: ByteBuffer, by replica: Replica, isRepeatable: Bool
     ) async throws -> Response? {
         guard !request.headers.contains(HTTPField.Name(Self.mark)!) else { throw Self.nobody }
         let deadline = ContinuousClock.now + Self.patience
         var isLost = false
+        var failures = 0
+        retries.noteCall()
         while true {
-            switch replica.role {
+            let role = replica.role
+            var rest = Self.pause
+            switch role {
             case .writer: return nil
             case .none, .follower(of: nil): break
             case .follower(of: let url?):
@@ -60,10 +70,15 @@ struct Forwarder: Sendable {
                         isLost = true
                         guard isRepeatable else { throw Self.unknown }
                     }
+                    guard retries.takeRetry() else { throw isLost ? Self.unknown : Self.nobody }
+                    rest = Self.backoff.pause(after: failures)
+                    failures += 1
                 }
             }
             guard ContinuousClock.now < deadline else { throw isLost ? Self.unknown : Self.nobody }
-            try await Task.sleep(for: Self.pause)
+            // Whoever is elected meanwhile is asked at once.
+            let end = ContinuousClock.now + rest
+            repeat { try await Task.sleep(for: Self.pause) } while ContinuousClock.now < end && replica.role == role
         }
     }
 

@@ -1,3 +1,4 @@
+package import FleetStore
 import Synchronization
 
 /// Stops asking a dependency that does not answer, and tries it again after a while, one call first.
@@ -5,7 +6,7 @@ import Synchronization
 /// Closed, every call goes through. After `Limits.failures` failures in a row it opens: calls are refused at once, so
 /// that nobody waits for what will not come. When its wait is over it is half open: one call goes through, and its
 /// outcome closes the circuit or opens it for longer. Waits double up to a bound and are drawn at random below it (full
-/// jitter), so that many processes do not come back at once.
+/// jitter), so that many processes do not come back at once. What is tried again within a call has a budget.
 package final class CircuitBreaker: Sendable {
     package enum State: String, Sendable, CaseIterable {
         case closed, open
@@ -36,18 +37,22 @@ package final class CircuitBreaker: Sendable {
     private let limits: Limits
     private let now: @Sendable () -> ContinuousClock.Instant
     private let random: @Sendable (ClosedRange<Double>) -> Double
+    private let retries: RetryBudget
     private let circuit = Mutex(Circuit())
 
     /// - Parameters:
     ///   - now: the time that waits are measured by.
     ///   - random: draws a wait, as a part of the longest that it may be.
+    ///   - retries: of all its calls together.
     package init(
         limits: Limits = Limits(), now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
-        random: @escaping @Sendable (ClosedRange<Double>) -> Double = { .random(in: $0) }
+        random: @escaping @Sendable (ClosedRange<Double>) -> Double = { .random(in: $0) },
+        retries: RetryBudget = RetryBudget(RetryBudget.Limits(reserve: 100))
     ) {
         self.limits = limits
         self.now = now
         self.random = random
+        self.retries = retries
     }
 
     package var state: State {
@@ -63,6 +68,7 @@ package final class CircuitBreaker: Sendable {
     /// - Throws: `Open` when it was not called; else what it threw.
     package func run<Answer: Sendable>(_ body: () async throws -> Answer) async throws -> Answer {
         guard enter() else { throw Open() }
+        retries.noteCall()
         do {
             let answer = try await body()
             succeed()
@@ -72,6 +78,9 @@ package final class CircuitBreaker: Sendable {
             throw error
         }
     }
+
+    /// Whether what has failed within a call may be tried once more, elsewhere say, before the call fails.
+    package func mayRetry() -> Bool { retries.takeRetry() }
 
     private func enter() -> Bool {
         circuit.withLock { circuit in

@@ -46,6 +46,7 @@ struct WebhookSink {
     private static let retryAfterMax: Seconds = 86_400
     /// How long it waits to store what it could not store.
     private static let storePause = Duration.seconds(1)
+    private static let storeBackoff = Backoff(first: storePause, longest: .seconds(30))
 
     let name: SinkName
     let subject: Subject
@@ -347,7 +348,7 @@ struct WebhookSink {
     ///
     /// - Returns: whether it succeeded.
     private func insistently(_ act: () async throws -> Void) async -> Bool {
-        var pause = Self.storePause
+        var failures = 0
         repeat {
             do {
                 try await act()
@@ -355,8 +356,8 @@ struct WebhookSink {
             } catch {
                 parts.logger.error(
                     "what came of pushes could not be stored", metadata: ["sink": "\(name.text)", "error": "\(error)"])
-                try? await Task.sleep(for: pause)
-                pause = min(pause * 2, .seconds(30))
+                try? await Task.sleep(for: Self.storeBackoff.pause(after: failures))
+                failures += 1
             }
         } while !Task.isCancelled
         return false
