@@ -1,5 +1,6 @@
 import FleetDomain
 import FleetJSON
+import FleetService
 import FleetStore
 
 /// The schemas of the answers.
@@ -50,6 +51,13 @@ enum OpenAPISchemas {
     private static let ratio = Schema.nullable(.number)
     private static let text = Schema.string(0...10_000)
     private static let texts = Schema.array(text, atMost: 10_000)
+
+    /// Of what is reached across a network.
+    private static let circuit = [
+        Schema.Field("circuit", .choice(CircuitBreaker.State.self)), Schema.Field("reason", text),
+    ]
+    private static let dependency = Schema.object(
+        [Schema.Field("status", .choice(["healthy", "unhealthy", "disabled"]), required: true)] + circuit)
 
     /// Where something stands in the queue.
     private static let place = Schema.object([
@@ -308,7 +316,23 @@ enum OpenAPISchemas {
             "Health",
             [
                 ("status", .choice(["healthy", "degraded", "unhealthy"]), true), ("service", text, true),
-                ("checks", .attributes(atMost: 8), false),
+                (
+                    "checks",
+                    .object([
+                        Schema.Field(
+                            "database",
+                            .object(
+                                [
+                                    Schema.Field("status", .choice(["healthy", "unhealthy"]), required: true),
+                                    Schema.Field("engine", .choice(["sqlite", "postgres"]), required: true),
+                                    Schema.Field("role", .choice(["none", "writer", "follower"])),
+                                    Schema.Field("replication", .choice(Replication.self)),
+                                ] + circuit), required: true),
+                        Schema.Field("redis", dependency, required: true),
+                        Schema.Field("kafka", dependency, required: true),
+                        Schema.Field("clickhouse", dependency, required: true),
+                    ]), false
+                ),
             ]
         ),
         ("Status", [("status", text, true)]),

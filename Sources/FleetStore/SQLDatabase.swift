@@ -8,7 +8,7 @@ package protocol SQLDatabase: Sendable {
     /// Runs `batch` as one transaction and returns when it is durable.
     ///
     /// All of it happens or nothing: any statement that fails, a unique key included, fails the whole.
-    /// - Throws: `.conflict` when a constraint refused it, `.full`, `.unavailable`, or `.outcomeUnknown`
+    /// - Throws: `.conflict` when a constraint refused it, `.full`, `.busy`, `.unavailable`, or `.outcomeUnknown`
     ///   when the engine did not say whether the commit took place.
     func commit(_ batch: [SQL]) async throws(StoreError)
 
@@ -41,6 +41,9 @@ package enum StoreError: Error, Equatable {
     case conflict(constraint: String)
     /// No space is left; nothing was written, and it heals when there is space again.
     case full
+    /// The engine answers, but a statement took too long, others held its locks, or something besides space ran out;
+    /// nothing was written, and another try may succeed.
+    case busy(String)
     /// The engine cannot be reached, or was closed.
     case unavailable(String)
     /// Somebody else writes, or the log does not end where the writer left it; nothing was written.
@@ -57,7 +60,8 @@ package enum StoreError: Error, Equatable {
     /// Why, in one line.
     package var reason: String {
         switch self {
-        case .conflict(let text), .unavailable(let text), .superseded(let text), .outcomeUnknown(let text),
+        case .conflict(let text), .busy(let text), .unavailable(let text), .superseded(let text),
+            .outcomeUnknown(let text),
             .corrupt(let text), .forbidden(let text), .failed(let text):
             text
         case .full: "no space is left"

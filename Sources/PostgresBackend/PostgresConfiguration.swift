@@ -56,6 +56,10 @@ package struct PostgresConfiguration: Sendable {
         }
     }
 
+    /// How long a call may take. Longer than a statement, so that the server itself can say that one took too long, and
+    /// its connection is kept.
+    var patience: Duration { statementTimeout + .milliseconds(250) }
+
     /// What each connection is set to.
     var session: SQL {
         .postgresSession(schema: schema, statementMilliseconds: Int(statementTimeout / .milliseconds(1)))

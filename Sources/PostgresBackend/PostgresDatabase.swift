@@ -72,7 +72,7 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
         let (configuration, retries) = (configuration, retries)
         // Who waits for a connection waits, too.
         let begin = ContinuousClock.now
-        let deadline = begin + configuration.statementTimeout
+        let deadline = begin + configuration.patience
         retries.noteCall()
         return try await pool.run { (connection) throws(StoreError) in
             guard !statements.isEmpty else { return [] }
@@ -98,8 +98,8 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
                     case .refused(let state, let refusal):
                         // Prepared anew on a connection of its own.
                         if state.isOfPreparation { connection = nil }
-                        guard state.isTransient || state.isOfPreparation, tries < Self.triesMax, now < deadline,
-                            retries.takeRetry()
+                        guard state.isTransient || state.isOfPreparation, tries < Self.triesMax,
+                            now < begin + configuration.statementTimeout, retries.takeRetry()
                         else { throw refusal }
                     }
                     Self.pause(after: tries)

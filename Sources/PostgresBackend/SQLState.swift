@@ -45,9 +45,9 @@ extension StoreError {
         case "53100": self = .full
         case "42501": self = .forbidden(text)
         case "FC001": self = .superseded(text)
-        case _ where state.code.hasPrefix("53"): self = .unavailable(text)
-        case "57014": self = .unavailable(text)
-        case _ where state.isOfConnection || state.isTransient: self = .unavailable(text)
+        case _ where state.isOfConnection: self = .unavailable(text)
+        case "57014": self = .busy(text)
+        case _ where state.code.hasPrefix("53") || state.isTransient: self = .busy(text)
         case "XX001", "XX002": self = .corrupt(text)
         default: self = .failed(text)
         }

@@ -107,7 +107,7 @@ extension StoreError {
         switch self {
         case .conflict(let constraint): "the database refused a change: \(constraint)."
         case .full: "no space is left where \(place) points; free some and start again."
-        case .unavailable(let reason): "\(place): \(reason)."
+        case .busy(let reason), .unavailable(let reason): "\(place): \(reason)."
         case .superseded(let reason): "another process serves \(place): \(reason)."
         case .outcomeUnknown(let reason): "a commit has an unknown outcome: \(reason)."
         case .corrupt(let reason): "\(place): this is not a database of the service, or it is damaged: \(reason)."

@@ -25,10 +25,13 @@ struct Service {
         // A setting that the library does not take is refused before anything is written.
         let bus = try bus()
         var store = try await Store.open(settings)
+        let remote = store.isShared ? RemoteDatabase(store.database) : nil
+        if let remote { store = Store(database: remote) }
         if settings.logLevel <= .debug { store = Store(database: LoggedDatabase(store.database, logger: logger)) }
         try await store.migrate(now: Environment.system.now())
         try await warnOfSuperuser(store)
-        let keys = try await KeyStore.open(settings)
+        var keys = try await KeyStore.open(settings)
+        if let remote { keys = KeyStore(database: RemoteDatabase(keys.database, breaker: remote.breaker)) }
         let vault = try await Vault.open(keys, key: try await encryptionKey(of: keys), of: store, logger: logger)
         let metrics = MetricsRegistry()
         let sealingKey = try await store.setting("sealing_key", makeIfAbsent: Sealer.makeKey)
@@ -60,15 +63,14 @@ struct Service {
             if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
         }
         let issuer = try await issuer(memory.verdicts)
-        let optional: [(any Dependency)?] = [bus, analytics]
-        let dependencies = memory.dependencies + optional.compactMap { $0 }
+        let optional: [(any Dependency)?] = [remote, memory.redis, bus, analytics]
         let api = API(
             store: store, orchestrator: orchestrator, replica: replica, environment: .system,
             authenticator: .reading(
                 store, orchestrator.committed, cache: memory.cache, tokens: issuer?.verifier,
                 now: Environment.system.now),
             sealer: sealer, vault: vault, audit: audit, webhooks: policy, sinks: sinks,
-            dependencies: DependencyMonitor(dependencies, logger: logger),
+            dependencies: DependencyMonitor(optional.compactMap { $0 }, logger: logger),
             reporter: MetricsReporter(store: store, analytics: analytics, metrics: metrics, logger: logger),
             metrics: metrics,
             requiresIfMatch: settings.requiresIfMatch, callerHash: CallerHash().text,

@@ -7,7 +7,7 @@ import ServiceLifecycle
 /// What the processes on one database share besides it: in a Redis where one is configured, else each alone.
 struct SharedMemory {
     let cache: any SharedCache
-    private let redis: RedisCache?
+    let redis: RedisCache?
     private let seal: CacheSeal
 
     init(_ options: RedisOptions?, sealingKey: [UInt8]) {
@@ -15,8 +15,6 @@ struct SharedMemory {
         cache = redis ?? InProcessCache()
         seal = CacheSeal(secret: sealingKey)
     }
-
-    var dependencies: [any Dependency] { redis.map { [$0] } ?? [] }
 
     var services: [any ServiceLifecycle.Service] { redis.map { [$0] } ?? [] }
 

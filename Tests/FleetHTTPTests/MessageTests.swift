@@ -2,6 +2,7 @@ import FleetDomain
 import FleetHTTP
 import FleetJSON
 import FleetService
+import FleetStore
 import FleetTestSupport
 import Synchronization
 import Testing
@@ -160,6 +161,29 @@ struct MessageTests {
             #expect(read["message_content"] == nil, "it was never delivered")
             try await service.refused(
                 409, "message_expired", "POST", "/messages/\(id)/acknowledge", key: .some(stage.key("blue")))
+        }
+    }
+
+    @Test("expires later where nothing can be stored, which keeps the writer no busier than its clock")
+    func expiredWithoutStore() async throws {
+        let database = FaultyDatabase(try await TestDatabase.open())
+        try await TestService.run(database: database) { service in
+            let federation = try await service.found([("red", "none"), ("blue", "none")])
+            let red = try await service.key([.fleetOperator], fleets: [apiName("red")])
+            let id = try await service.sendMessage(
+                federation, from: "red", to: "blue", #"{"text":"hello"}"#, more: #","ttl_seconds":60"#, key: .some(red))
+            let refused = Mutex(0)
+            database.setFault { _ in
+                refused.withLock { $0 += 1 }
+                return .unavailable("gone")
+            }
+            service.clock.advance(by: 61)
+            for _ in 0..<20 { await service.api.orchestrator.tick() }
+            // One for each look at the clock, and one of what sweeps once a second.
+            #expect((1...25).contains(refused.withLock { $0 }))
+            database.setFault(nil)
+            await service.api.orchestrator.tick()
+            #expect(try await service.ok("GET", "/messages/\(id)", key: .some(red)).text("status") == "expired")
         }
     }
 

@@ -1,6 +1,7 @@
 import FleetDomain
 import FleetHTTP
 import FleetJSON
+import FleetService
 import FleetStore
 import FleetTestSupport
 import Testing
@@ -38,6 +39,40 @@ struct OperationTests {
             }
             database.setReadFault(nil)
             #expect(try await service.send("GET", "//health", key: .some(nil)).status == 200)
+        }
+    }
+
+    @Test("A remote database is told of with its circuit, to administrators with the reason, and in the measurements")
+    func circuit() async throws {
+        let database = FaultyDatabase(try await TestDatabase.open())
+        let remote = RemoteDatabase(database)
+        let isShared = TestDatabase.postgresURL != nil
+        try await TestService.run(database: remote, dependencies: [remote]) { service in
+            let auditor = try await service.key([.auditor])
+            @Sendable func check(_ key: String?) async throws -> JSONObject? {
+                try await service.send("GET", "//health", key: .some(key))["checks"]?.objectValue?["database"]?
+                    .objectValue
+            }
+            #expect(try await check(auditor)?["circuit"] == "closed")
+            let well = try await service.ok("GET", "//metrics").body
+            #expect(well.contains("fleet_dependency_up{dependency=\"database\"} 1\n"))
+            #expect(well.contains("fleet_dependency_circuit{dependency=\"database\",state=\"closed\"} 1\n"))
+
+            database.setReadFault(.unavailable("gone"))
+            try await eventually {
+                let found = try await check(service.adminKey)
+                guard found?["circuit"] != "closed", found?["reason"] == "gone" else { return false }
+                #expect(found?["status"] == "unhealthy" && (found?["role"] != nil) == isShared)
+                return true
+            }
+            // Also where only the database could vouch for the writer's state.
+            let ill = try await service.ok("GET", "//metrics").body
+            #expect(ill.contains("fleet_dependency_up{dependency=\"database\"} 0\n"))
+
+            database.setReadFault(nil)
+            try await eventually { try await check(auditor)?["circuit"] == "closed" }
+            let health = try await service.send("GET", "//health")
+            #expect(health.status == 200 && health.text("status") == "healthy", "\(health.body)")
         }
     }
 

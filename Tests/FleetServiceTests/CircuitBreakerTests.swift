@@ -1,5 +1,6 @@
 import FleetService
 import FleetStore
+import FleetTestSupport
 import Logging
 import Synchronization
 import Testing
@@ -95,6 +96,31 @@ struct CircuitBreakerTests {
         #expect(breaker.state == .halfOpen)
     }
 
+    @Test("learns nothing from calls that began before it opened, and fail while another probes")
+    func ignoresOlderCalls() async throws {
+        let bench = Bench()
+        let breaker = bench.breaker()
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        let hasBegun = Mutex(false)
+        let older = Task {
+            try await breaker.run {
+                hasBegun.withLock { $0 = true }
+                for await _ in ends { break }
+                throw Down()
+            }
+        }
+        try await eventually("the older call has begun") { hasBegun.withLock { $0 } }
+        await fail(breaker, times: 3)
+        bench.advance(by: .milliseconds(500))
+        try await breaker.run {
+            end.yield()
+            _ = await older.result
+            #expect(breaker.state == .halfOpen)
+            await #expect(throws: CircuitBreaker.Open.self) { try await breaker.run {} }
+        }
+        #expect(breaker.state == .closed)
+    }
+
     @Test("learns nothing from who was cancelled, and lets the next one probe")
     func ignoresCancellation() async throws {
         let bench = Bench()
@@ -144,5 +170,21 @@ struct DependencyMonitorTests {
             // Twice the promise: the machine may be busy.
             #expect(ContinuousClock.now - start < .seconds(4))
         }
+    }
+
+    @Test("asks a remote database, so that its circuit opens and closes while nobody else does")
+    func remoteDatabase() async throws {
+        let database = try await RunningWriter.freshDatabase()
+        let remote = RemoteDatabase(database)
+        let monitor = DependencyMonitor([remote], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let running = Task { try await monitor.run() }
+        database.setReadFault(.unavailable("gone"))
+        try await eventually("the circuit opens") { remote.breaker.state != .closed }
+        #expect(monitor.health.map(\.reason) == ["gone"])
+        database.setReadFault(nil)
+        try await eventually("the circuit closes") { remote.breaker.state == .closed && monitor.health[0].isReachable }
+        running.cancel()
+        _ = await running.result
+        await remote.close()
     }
 }

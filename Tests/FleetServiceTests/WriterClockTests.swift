@@ -58,7 +58,10 @@ struct WriterClockTests {
 
     @Test("A slice that cannot be committed is taken back and recorded later, whatever the failure was")
     func failedSlice() async throws {
-        for error in Effort.one(of: [StoreError.full, .unavailable("gone"), .outcomeUnknown("lost"), .failed("no")]) {
+        let errors: [StoreError] = [
+            .full, .unavailable("gone"), .busy("slow"), .outcomeUnknown("lost"), .failed("no"),
+        ]
+        for error in Effort.one(of: errors) {
             for happened in error == .outcomeUnknown("lost") ? [false, true] : [false] {
                 try await RunningWriter.run { writer in
                     try await writer.book(Self.leases)

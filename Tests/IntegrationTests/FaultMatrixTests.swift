@@ -115,14 +115,29 @@ struct FaultMatrixTests {
                 let noticed = try await become(isCore ? "unhealthy" : "degraded", of: names)
                 #expect(noticed < FaultMatrixTests.notice, "\(title)")
                 let writes = try await isCore ? refusedWrite() : writesThatSucceed()
+                if isCore { try await circuit(isClosed: false) }
                 for name in names { try await fault.end(at: name, of: servers) }
                 let healed = try await become("healthy")
-                if isCore { _ = try await writesThatSucceed(patiently: true) }
+                if isCore {
+                    _ = try await writesThatSucceed(patiently: true)
+                    try await circuit(isClosed: true)
+                }
                 print(
                     "fault: \(title): /health \(noticed.short), \(writes), well after \(healed.short); \(fault.means)")
             } catch {
                 Issue.record("\(title): \(error)")
                 for name in names { try? await fault.end(at: name, of: servers) }
+            }
+        }
+
+        /// Waits until the circuit of the database is so, in `/health` and for Prometheus.
+        private func circuit(isClosed: Bool) async throws {
+            _ = try await eventually("a circuit that is \(isClosed ? "closed" : "open")") { () -> Bool? in
+                let reply = try await service.send("GET", "//health")
+                let state = reply["checks"]?.objectValue?["database"]?.objectValue?["circuit"]?.stringValue
+                guard (state == "closed") == isClosed else { return nil }
+                return try await service.send("GET", "//metrics").text
+                    .contains("fleet_dependency_up{dependency=\"database\"} \(isClosed ? 1 : 0)\n") ? true : nil
             }
         }
 

@@ -6,7 +6,7 @@ import Hummingbird
 extension API {
     /// The measurements without a credential, for a port of their own.
     package var openMetrics: Route {
-        Route(.get, "/metrics") { _ in try await OperationRoutes.exposition(self) }
+        Route(.get, "/metrics") { _ in await OperationRoutes.exposition(self) }
     }
 }
 

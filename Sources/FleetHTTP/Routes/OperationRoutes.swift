@@ -10,11 +10,13 @@ import NIOCore
 enum OperationRoutes {
     /// Longer than a healthy database needs, shorter than the patience of any prober.
     private static let checkPatience = Duration.seconds(1)
+    /// For the writer's state; a scraper waits ten seconds.
+    private static let statePatience = Duration.seconds(5)
 
     static func health(_ call: Call) async throws -> Response {
         let (isReachable, replication) = await database(call.api)
         let dependencies = call.api.dependencies.health
-        let isWhole = dependencies.allSatisfy(\.isReachable)
+        let isWhole = dependencies.allSatisfy { $0.isReachable || $0.name == .database }
         let status = !isReachable ? "unhealthy" : isWhole ? "healthy" : "degraded"
         var writer = JSONWriter()
         writer.beginObject()
@@ -29,8 +31,12 @@ enum OperationRoutes {
             writer.field("engine", call.api.store.database.dialect.rawValue)
             call.api.write(role: call.api.replica.role, &writer)
             if let replication { writer.field("replication", replication.rawValue) }
+            if let database = dependencies.first(where: { $0.name == .database }) {
+                // It was asked now, and may be well again.
+                write(circuit: database, reason: isReachable ? nil : database.reason, for: call.principal, &writer)
+            }
             writer.endObject()
-            for name in DependencyName.allCases {
+            for name in DependencyName.allCases where name != .database {
                 writer.key(string: name.rawValue)
                 write(dependencies.first { $0.name == name }, for: call.principal, &writer)
             }
@@ -47,10 +53,14 @@ enum OperationRoutes {
         defer { writer.endObject() }
         guard let dependency else { return writer.field("status", "disabled") }
         writer.field("status", dependency.isReachable ? "healthy" : "unhealthy")
+        write(circuit: dependency, reason: dependency.reason, for: reader, &writer)
+    }
+
+    private static func write(
+        circuit dependency: DependencyHealth, reason: String?, for reader: Principal?, _ writer: inout JSONWriter
+    ) {
         writer.field("circuit", dependency.circuit.rawValue)
-        if let reason = dependency.reason, reader?.holdsEverywhere(.metricsRead) == true {
-            writer.field("reason", reason)
-        }
+        if let reason, reader?.holdsEverywhere(.metricsRead) == true { writer.field("reason", reason) }
     }
 
     /// Whether it answers, and what it does for its standbys.
@@ -86,13 +96,17 @@ enum OperationRoutes {
     static func metrics(_ call: Call) async throws -> Response {
         guard call.principal.holdsEverywhere(.metricsRead) else { throw FleetError.denied(.metricsRead) }
         try call.request.negotiate("text/plain")
-        return try await exposition(call.api)
+        return await exposition(call.api)
     }
 
     /// Everything measured, in the Prometheus text format.
-    static func exposition(_ api: API) async throws(FleetError) -> Response {
-        // Of the state only the writer knows.
-        let state = api.replica.isFollower ? [] : try await api.orchestrator.gauges()
+    static func exposition(_ api: API) async -> Response {
+        // Of the state only the writer knows, where there are several with the database's word. Without it the rest is told:
+        // that the database is away, above all.
+        var state: [MetricsRegistry.Gauge] = []
+        if !api.replica.isFollower {
+            state = (try? await withDeadline(statePatience) { try await api.orchestrator.gauges() }) ?? []
+        }
         let gauges = state + api.sinks.gauges() + api.dependencies.gauges()
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],

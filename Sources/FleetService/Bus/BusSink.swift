@@ -101,9 +101,9 @@ package final class BusSink: Service {
         do {
             try await parts.store.keep([], of: .kafka, upTo: position)
             place.keep(position)
-        } catch {
+        } catch  where place.isFirstFailure() {
             parts.logger.error("how far a sink has come could not be stored", metadata: ["error": "\(error)"])
-        }
+        } catch {}
     }
 
     /// Once for a failure that goes on.
@@ -116,15 +116,28 @@ package final class BusSink: Service {
 
     /// How far it has come, and how far of that is stored.
     final class Place: Sendable {
-        private let positions: Mutex<(reached: Int64, kept: Int64)>
+        private let positions: Mutex<(reached: Int64, kept: Int64, hasFailed: Bool)>
 
-        init(_ position: Int64) { positions = Mutex((position, position)) }
+        init(_ position: Int64) { positions = Mutex((position, position, false)) }
 
         var reached: Int64 { positions.withLock { $0.reached } }
         /// nil when all is.
         var unkept: Int64? { positions.withLock { $0.reached > $0.kept ? $0.reached : nil } }
         func reach(_ position: Int64) { positions.withLock { $0.reached = max($0.reached, position) } }
-        func keep(_ position: Int64) { positions.withLock { $0.kept = max($0.kept, position) } }
+        func keep(_ position: Int64) {
+            positions.withLock { positions in
+                positions.kept = max(positions.kept, position)
+                positions.hasFailed = false
+            }
+        }
+
+        /// Whether nothing has failed since something was kept.
+        func isFirstFailure() -> Bool {
+            positions.withLock { positions in
+                defer { positions.hasFailed = true }
+                return !positions.hasFailed
+            }
+        }
     }
 }
 

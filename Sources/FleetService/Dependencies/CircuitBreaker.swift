@@ -67,14 +67,14 @@ package final class CircuitBreaker: Sendable {
     ///
     /// - Throws: `Open` when it was not called; else what it threw.
     package func run<Answer: Sendable>(_ body: () async throws -> Answer) async throws -> Answer {
-        guard enter() else { throw Open() }
+        guard let isProbe = enter() else { throw Open() }
         retries.noteCall()
         do {
             let answer = try await body()
             succeed()
             return answer
         } catch {
-            if error is CancellationError || Task.isCancelled { leave() } else { fail() }
+            if error is CancellationError || Task.isCancelled { leave(isProbe) } else { fail(isProbe) }
             throw error
         }
     }
@@ -82,10 +82,11 @@ package final class CircuitBreaker: Sendable {
     /// Whether what has failed within a call may be tried once more, elsewhere say, before the call fails.
     package func mayRetry() -> Bool { retries.takeRetry() }
 
-    private func enter() -> Bool {
+    /// - Returns: whether it is the one call of a half-open circuit; nil when it is refused.
+    private func enter() -> Bool? {
         circuit.withLock { circuit in
-            guard let until = circuit.opensUntil else { return true }
-            guard !circuit.isProbing, now() >= until else { return false }
+            guard let until = circuit.opensUntil else { return false }
+            guard !circuit.isProbing, now() >= until else { return nil }
             circuit.isProbing = true
             return true
         }
@@ -93,15 +94,16 @@ package final class CircuitBreaker: Sendable {
 
     private func succeed() { circuit.withLock { $0 = Circuit() } }
 
-    private func leave() { circuit.withLock { $0.isProbing = false } }
+    private func leave(_ isProbe: Bool) {
+        if isProbe { circuit.withLock { $0.isProbing = false } }
+    }
 
-    private func fail() {
+    private func fail(_ isProbe: Bool) {
         circuit.withLock { circuit in
-            let wasProbing = circuit.isProbing
-            circuit.isProbing = false
+            if isProbe { circuit.isProbing = false }
             circuit.failures += 1
             // A call that began before the circuit opened tells nothing new.
-            guard circuit.opensUntil == nil ? circuit.failures >= limits.failures : wasProbing else { return }
+            guard circuit.opensUntil == nil ? circuit.failures >= limits.failures : isProbe else { return }
             let backoff = Backoff(first: limits.firstWait, longest: limits.longestWait)
             circuit.opensUntil = now() + backoff.pause(after: circuit.openings, random: random)
             circuit.openings += 1

@@ -2,7 +2,7 @@ package import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// What the service uses when it is there, and does without when it is not.
+/// What the service reaches across a network. Without a remote database nothing is decided; without any other it goes on.
 package protocol Dependency: Sendable {
     var name: DependencyName { get }
     var breaker: CircuitBreaker { get }
@@ -14,7 +14,7 @@ package protocol Dependency: Sendable {
 }
 
 package enum DependencyName: String, Sendable, CaseIterable {
-    case redis, kafka, clickhouse
+    case database, redis, kafka, clickhouse
 }
 
 /// How a dependency is.

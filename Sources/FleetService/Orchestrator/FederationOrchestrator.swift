@@ -149,13 +149,15 @@ package final class FederationOrchestrator: Service {
     private func serve(_ writer: inout Writer) async {
         while true {
             let delivery = await mailbox.take(limit: limits.batch)
+            let before = writer.ledger.position
             let isLast = delivery.isClosed && delivery.letters.isEmpty
             let isConfirmed = await writer.process(
                 delivery.letters, crossings: crossings, flushCrossings: isLast, isRead: !delivery.inspections.isEmpty)
             for inspection in delivery.inspections { inspection(isConfirmed ? writer.ledger : nil) }
             if isLast { return }
-            // The rest of what expires at once follows in the next rounds.
-            if writer.hasExpiredDeliveries { mailbox.poke() }
+            // The rest of what expires at once follows in the next rounds; where nothing can be stored, when the clock is
+            // looked at next.
+            if writer.hasExpiredDeliveries, writer.ledger.position > before { mailbox.poke() }
         }
     }
 }

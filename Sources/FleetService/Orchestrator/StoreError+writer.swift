@@ -6,7 +6,7 @@ extension StoreError {
     var isOfWhatWasStored: Bool {
         switch self {
         case .conflict, .failed, .corrupt: true
-        case .full, .unavailable, .outcomeUnknown, .superseded, .forbidden: false
+        case .full, .busy, .unavailable, .outcomeUnknown, .superseded, .forbidden: false
         }
     }
 
@@ -14,9 +14,22 @@ extension StoreError {
     var makesMemoryDoubtful: Bool {
         switch self {
         case .outcomeUnknown, .superseded: true
-        case .conflict, .full, .unavailable, .corrupt, .forbidden, .failed: false
+        case .conflict, .full, .busy, .unavailable, .corrupt, .forbidden, .failed: false
         }
     }
+}
+
+/// What goes on failing, so that it is said once: a database that cannot be reached refuses each look at the clock.
+struct Complaint {
+    private var reason: String?
+
+    /// Whether it is another than the last, since it `ended`.
+    mutating func isNews(_ error: StoreError) -> Bool {
+        defer { reason = "\(error)" }
+        return reason != "\(error)"
+    }
+
+    mutating func end() { reason = nil }
 }
 
 extension FleetError {
@@ -24,6 +37,7 @@ extension FleetError {
     package init(storage error: StoreError) {
         switch error {
         case .full: self.init(.storageFull, "There is no space left to store this; nothing was changed.")
+        case .busy: self.init(.storageUnavailable, "The database is too busy; nothing was changed.")
         case .unavailable: self.init(.storageUnavailable, "The database cannot be reached; nothing was changed.")
         case .superseded: self.init(.storageUnavailable, "Another process decides now; nothing was changed.")
         case .outcomeUnknown:

@@ -9,6 +9,7 @@ struct Writer {
     /// not be read again yet. Nothing is decided on it.
     private var isStale = false
     private var recent = RecentKeys()
+    private var complaint = Complaint()
     /// When records that had outlived their day were removed last.
     private var swept = Timestamp(milliseconds: 0)
     private let store: Store
@@ -35,7 +36,7 @@ struct Writer {
         self.logger = logger
     }
 
-    private typealias Answer = (letter: Mailbox.Letter, result: Result<Outcome, FleetError>)
+    typealias Answer = (letter: Mailbox.Letter, result: Result<Outcome, FleetError>)
 
     /// One round:
     ///
@@ -119,7 +120,9 @@ struct Writer {
             } catch {
                 ledger.rollBack(to: start)
                 ledger.stirAll()
-                logger.error("what time changed could not be committed", metadata: ["error": "\(error)"])
+                if complaint.isNews(error) {
+                    logger.error("what time changed could not be committed", metadata: ["error": "\(error)"])
+                }
                 if error.makesMemoryDoubtful { await reload() }
                 if error.isOfWhatWasStored { await commitTimeOneByOne() }
                 return ledger.savepoint
@@ -179,21 +182,6 @@ struct Writer {
         let duration = ContinuousClock.now - start
         logger.debug("decision", metadata: describe(answer, events: ledger.position - position, duration))
         return answer
-    }
-
-    private func describe(_ answer: Answer, events: Int64, _ duration: Duration) -> Logger.Metadata {
-        var metadata: Logger.Metadata = [
-            "operation": "\(answer.letter.command.operation)", "request_id": "\(answer.letter.command.requestID)",
-            "events": "\(events)", "duration_ms": "\(duration / .milliseconds(1))",
-        ]
-        switch answer.result {
-        case .success(.decided): metadata["outcome"] = "decided"
-        case .success(.replayed): metadata["outcome"] = "replayed"
-        case .failure(let error):
-            metadata["outcome"] = "\(error.code.rawValue)"
-            if let explanation = error.explanation { metadata["step"] = "\(explanation.step)" }
-        }
-        return metadata
     }
 
     private mutating func decide(_ letter: Mailbox.Letter, _ records: inout [IdempotencyRecord]) -> Answer {
@@ -264,6 +252,7 @@ struct Writer {
         try await committed.commit(batch, records, epoch: epoch, to: store)
         observer.onCommit(commands, batch.events, ContinuousClock.now - start)
         ledger.confirm()
+        complaint.end()
         for record in records { recent.insert(record) }
     }
 
@@ -292,8 +281,9 @@ struct Writer {
             for letter in letters { await processAlone(letter) }
             return
         case .superseded(let reason): logger.warning("a batch was refused", metadata: ["error": "\(reason)"])
-        case .unavailable(let reason), .forbidden(let reason):
-            logger.error("the database takes nothing", metadata: ["error": "\(reason)"])
+        case .unavailable(let reason), .busy(let reason), .forbidden(let reason):
+            guard complaint.isNews(error) || !letters.isEmpty else { break }
+            logger.error("the database cannot be used", metadata: ["error": "\(reason)"])
         case .outcomeUnknown(let reason):
             logger.error("the outcome of a commit is unknown", metadata: ["error": "\(reason)"])
         }
@@ -392,7 +382,9 @@ struct Writer {
             ledger = try await committed.takeUp(store)
             isStale = false
         } catch {
-            logger.error("the state could not be read again", metadata: ["error": "\(error)"])
+            if complaint.isNews(error) {
+                logger.error("the state could not be read again", metadata: ["error": "\(error)"])
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ extension StoreError {
     fileprivate var isRefusal: Bool {
         switch self {
         case .forbidden, .failed, .conflict: true
-        case .full, .unavailable, .superseded, .outcomeUnknown, .corrupt: false
+        case .full, .busy, .unavailable, .superseded, .outcomeUnknown, .corrupt: false
         }
     }
 }
