@@ -6,6 +6,9 @@ enum FactQueries {
     ///
     /// One whose last state is of up to `position` and over is read from where the ended ones are: it is there. Any other is
     /// read from where the last states are, and not again where the ended ones are: what it has there is newer.
+    ///
+    /// Among the last states nearly all are over: which of them may be wanted is found out by few and narrow columns, without
+    /// telling what was replaced. A lease has the same key in each of its states, so none is missed that way.
     private static func leases(_ isRestricted: Bool) -> ClickHouseSQL {
         let fleets: ClickHouseSQL =
             isRestricted
@@ -13,6 +16,11 @@ enum FactQueries {
         return """
             SELECT * FROM leases FINAL
             WHERE federation_id = {federation:UUID} AND created_at < \(end)
+                AND (created_at, lease_id) IN (
+                    SELECT created_at, lease_id FROM leases
+                    WHERE federation_id = {federation:UUID} AND created_at < \(end)
+                        AND (is_over = 0 OR position > {position:Int64})
+                )
                 AND (is_over = 0 OR position > {position:Int64} AND ended_at >= \(start)) \(fleets)
             UNION ALL
             SELECT * FROM ended_leases FINAL
@@ -39,11 +47,14 @@ enum FactQueries {
     }
 
     /// The same in steps, as a tally keeps it: a span adds to what its first and its last step hold in part, and to what
-    /// those between hold whole by a rise and a fall. A row of nothing stands for each pair and type.
+    /// those between hold whole by a rise and a fall. A row of nothing stands for each source and type.
+    ///
+    /// To whom something was lent matters only to what was lent: of the other kinds the source stands for its pairs, of
+    /// which there are many more.
     static func steps(isRestricted: Bool) -> ClickHouseSQL {
         """
-        SELECT source_fleet_id, target_fleet_id, resource_type, x.1 AS kind, x.2 AS step,
-            toString(sum(x.3)), toString(sum(x.4))
+        SELECT source_fleet_id, if(x.1 = 3, target_fleet_id, source_fleet_id) AS target, resource_type, x.1 AS kind,
+            x.2 AS step, toString(sum(x.3)), toString(sum(x.4))
         FROM (
             SELECT source_fleet_id, target_fleet_id, resource_type, toInt128(quantity) AS q,
                 arrayFilter(s -> s.2 < s.3, arrayMap(
@@ -64,7 +75,7 @@ enum FactQueries {
                             (p.1, p.2 + 1, toInt128(0), q), (p.1, p.3, toInt128(0), -q)
                         ]), placed)))) AS x
             FROM (\(leases(isRestricted)))
-        ) GROUP BY source_fleet_id, target_fleet_id, resource_type, kind, step
+        ) GROUP BY source_fleet_id, target, resource_type, kind, step
         """
     }
 
