@@ -120,6 +120,11 @@ bench: ## Measure the engine, the queue, a start and the metrics alone, and comp
 	.build/release/StartBench
 	.build/bench-venv/bin/python3 scripts/bench/compare-division.py
 
+.PHONY: bench-history
+bench-history: build ## Measure summaries over 100 million events in ClickHouse, beside those of the program BESIDE; takes 10 GB of disk for a while
+	@scripts/install-dependencies servers
+	@python3 scripts/bench/clickhouse-history.py $(SERVICE) $(BESIDE)
+
 .PHONY: bench-kafka
 bench-kafka: build ## Let a million events pile up while no broker is there, and drain them
 	@scripts/install-dependencies servers
