@@ -34,8 +34,12 @@ package struct Generator: RandomNumberGenerator, Sendable {
     /// - Parameter isExact: whether somebody has asked for this very number.
     package static func seeds(_ count: UInt64, isExact: Bool = false) -> [UInt64] {
         if let text = getenv("FLEET_SEED"), let seed = UInt64(String(cString: text)) { return [seed] }
-        return Array(1...(isExact || Effort.isThorough || count < 6 ? count : max(2, count / 4)))
+        return Array(1...(isExact || Effort.isThorough || count < 3 ? count : max(1, count / 4)))
     }
+
+    /// Whether there are fewer seeds than a property asks for: what is expected of many histories together is not expected
+    /// of fewer.
+    package static var areFew: Bool { !Effort.isThorough || getenv("FLEET_SEED") != nil }
 }
 
 extension Generator {

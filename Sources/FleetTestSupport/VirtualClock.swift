@@ -15,6 +15,9 @@ package final class VirtualClock: Sendable {
         self.seed = Mutex(seed)
     }
 
+    /// One that goes on from here by itself.
+    package func copy() -> VirtualClock { VirtualClock(at: now, seed: seed.withLock { $0 }) }
+
     package var now: Timestamp { time.withLock { $0 } }
 
     package func advance(by seconds: Seconds) { time.withLock { $0 = $0 + seconds } }

@@ -72,7 +72,7 @@ struct ExplanationTests {
                 #expect(again == nil, "seed \(seed): \(set.sentence) but \(again?.message ?? "")")
             }
         }
-        #expect(lifted > 300 || Generator.seeds(400).count == 1, "only \(lifted)")
+        #expect(lifted > 300 || Generator.areFew, "only \(lifted)")
     }
 
     /// A world with something wrong in it.

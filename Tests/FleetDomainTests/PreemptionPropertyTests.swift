@@ -29,7 +29,7 @@ struct PreemptionPropertyTests {
                 }
             }
         }
-        guard Generator.seeds(2).count > 1 else { return }
+        guard !Generator.areFew else { return }
         #expect(!Effort.isSlow || counts.reclaimed > 3 && counts.several > 10, "\(counts)")
         #expect(counts.victims > 10, "\(counts)")
         #expect(counts.emergencies > 0 && counts.atOnce > 0, "\(counts)")

@@ -55,7 +55,7 @@ struct RecordTests {
             }
         }
         // One history need not have all of them.
-        if Generator.seeds(20).count > 1 {
+        if !Generator.areFew {
             #expect(kinds == Set(Entity.Kind.allCases).subtracting([.crossing, .balance]))
         }
     }

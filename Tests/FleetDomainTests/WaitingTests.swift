@@ -15,7 +15,9 @@ struct WaitingTests {
     /// Seconds; long, so that whole seconds are fine enough.
     private static let meanLength = 10_000.0
 
-    @Test("The queue serves in the order of arrival, at the instant at which a unit is free", arguments: [1, 5, 20])
+    @Test(
+        "The queue serves in the order of arrival, at the instant at which a unit is free",
+        arguments: Effort.one(of: [1, 5, 20]))
     func servesAsTheModel(units: Int) throws {
         var pool = try Pool(units: units)
         var random = Generator(seed: UInt64(units))

@@ -12,7 +12,9 @@ struct ApiHiddenTests {
         .coordinator, .fleetOperator, .coordinatingOperator, .viewer, .service,
     ]
 
-    @Test("Invariant 11: every route answers what is hidden as it answers what is absent", arguments: callers)
+    @Test(
+        "Invariant 11: every route answers what is hidden as it answers what is absent",
+        arguments: Effort.one(of: callers))
     func likeAbsent(caller: ApiRoleTable.Caller) async throws {
         try await TestService.run { service in
             let world = try await ApiPermissionWorld(service, caller, isOpen: false)

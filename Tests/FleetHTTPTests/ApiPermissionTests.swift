@@ -14,7 +14,7 @@ struct ApiPermissionTests {
         ApiRoleTable.Caller.allCases.map { ($0, isOpen) }
     }
 
-    @Test("is answered as the table of roles says", arguments: Effort.part(of: callers))
+    @Test("is answered as the table of roles says", arguments: Effort.one(of: callers))
     func table(caller: ApiRoleTable.Caller, isOpen: Bool) async throws {
         try await TestService.run { service in
             let world = try await ApiPermissionWorld(service, caller, isOpen: isOpen)

@@ -42,10 +42,20 @@ struct ApiStage {
     static func run(
         _ endpoints: [Endpoint] = Router.endpoints, _ check: @Sendable (ApiStage, Endpoint) async throws -> Void
     ) async throws {
-        try await TestService.run { service in
-            let stage = try await ApiStage(service)
+        try await MadeStage.run { stage in
             for endpoint in Effort.part(of: endpoints) { try await check(stage, endpoint) }
         }
+    }
+
+    /// The same stage, on a service that has a copy of what it is made of.
+    func on(_ service: TestService) async throws -> ApiStage {
+        let stage = ApiStage(service: service, federation: federation, examples: examples)
+        try await stage.settle()
+        return stage
+    }
+
+    private init(service: TestService, federation: String, examples: [String: Example]) {
+        (self.service, self.federation, self.examples) = (service, federation, examples)
     }
 
     init(_ service: TestService) async throws {
@@ -73,10 +83,14 @@ struct ApiStage {
             webhook: try await service.webhook(of: "owner"))
         try await addWrites()
         try await addLeaseWrites()
-        // What an administrator's first look at a message leaves in the log is there before anything is compared.
+        try await settle()
+        try await service.makeCheckpoint()
+    }
+
+    /// What an administrator's first look at a message leaves in the log is there before anything is compared.
+    private func settle() async throws {
         try await service.ok("GET", "/events?limit=1000")
         await service.advance(by: 0)
-        try await service.makeCheckpoint()
     }
 
     private mutating func add(_ method: String, _ path: String, _ target: String, _ status: Int, _ body: String? = nil)

@@ -8,7 +8,7 @@ struct IsolationTests {
 
     @Test(
         "Invariant 11: two worlds that differ only outside a reader's view answer it alike",
-        arguments: IsolationDifference.allCases, Generator.seeds(Effort.seeds(1, slow: 12)))
+        arguments: Effort.one(of: IsolationDifference.allCases), Generator.seeds(Effort.seeds(1, slow: 12)))
     func twins(difference: IsolationDifference, seed: UInt64) async throws {
         try await IsolationTwin.run(label: "\(difference.rawValue), seed \(seed)") { twin in
             var world = try await IsolationWorld(twin, difference, seed: seed)

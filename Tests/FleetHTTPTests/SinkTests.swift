@@ -27,7 +27,9 @@ struct SinkTests {
         return (FaultyDatabase(log), KeyStore(database: keys))
     }
 
-    @Test("Invariant 14: killed at any step, it reads and pushes on, and skips no event", arguments: Death.all)
+    @Test(
+        "Invariant 14: killed at any step, it reads and pushes on, and skips no event",
+        arguments: Effort.part(of: Death.all))
     func killed(death: Death) async throws {
         let directory = try Scratch()
         let key = KeyEncryptionKey.make()

@@ -26,7 +26,7 @@ struct MetricsCalculatorTests {
             }
             await history.store.database.close()
         }
-        #expect(covered.isWhole, "\(covered)")
+        #expect(covered.isWhole || Generator.areFew, "\(covered)")
     }
 
     @Test("The steps of a series add up to the summary, and over all pairs what is lent is what is borrowed")

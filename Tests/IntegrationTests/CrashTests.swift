@@ -7,7 +7,7 @@ import Testing
 @Suite("kill -9")
 struct CrashTests {
     /// Lives on one database: a start has to read what earlier ones wrote, and many rows make it slow.
-    private static let livesPerDatabase = Effort.isThorough ? 100 : 25
+    private static let livesPerDatabase = Effort.isThorough ? 100 : 10
     private static let clients = 4
     /// Answers after which the kill comes, at most: enough for several batches, few enough for a short life.
     private static let answersMax: Int64 = 30

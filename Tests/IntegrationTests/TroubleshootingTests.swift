@@ -15,7 +15,10 @@ struct TroubleshootingTests {
             #expect(isPrinted, "nothing prints: \(line)")
         }
         for (symptom, lines) in printed {
-            let line = lines.first(where: LinePattern(symptom.line).matches) ?? symptom.line
+            guard let line = lines.first(where: LinePattern(symptom.line).matches) else {
+                Issue.record("\(symptom.name) prints \(lines)")
+                continue
+            }
             #expect(quoted.contains { $0.matches(line) }, "not in the document: \(symptom.name): \(line)")
         }
     }
