@@ -20,7 +20,7 @@ struct OperationTests {
             let database: JSONObject =
                 TestDatabase.postgresURL == nil
                 ? ["status": "healthy", "engine": "sqlite"]
-                : ["status": "healthy", "engine": "postgres", "role": "writer"]
+                : ["status": "healthy", "engine": "postgres", "role": "writer", "replication": "none"]
             #expect(checks["database"]?.objectValue == database)
             #expect(checks["redis"]?.objectValue == ["status": "disabled"])
         }
