@@ -35,7 +35,8 @@ extension Store {
             isOnTimeline: try row.bool(4))
     }
 
-    /// Takes the seat if nobody holds it, or keeps it, for some seconds from now by the database's clock.
+    /// Takes the seat if nobody holds it, or keeps it, for some seconds from now by the database's clock. Epochs leap at
+    /// random, so that of two who are elected on two servers, of which one knew nothing of the other, none takes the other's.
     ///
     /// - Returns: the seat as it is then, whoever has it.
     package func claimSeat(holder: String, url: String, for lease: Seconds) async throws(StoreError) -> WriterSeat {
@@ -43,7 +44,7 @@ extension Store {
             SQL(
                 "writer.claim",
                 """
-                UPDATE writer SET epoch = CASE WHEN holder = \(holder) THEN epoch ELSE epoch + 1 END, \
+                UPDATE writer SET epoch = CASE WHEN holder = \(holder) THEN epoch ELSE epoch + 1 + CAST(floor(random() * 1000000000) AS BIGINT) END, \
                 holder = \(holder), url = \(url), expires_at = clock_timestamp() + \(lease) * INTERVAL '1 second' \
                 WHERE holder = \(holder) OR expires_at < clock_timestamp()
                 """)

@@ -70,13 +70,14 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
         _ statements: [SQL], as transaction: PostgresConnection.Transaction, on pool: ConnectionPool
     ) async throws(StoreError) -> [[SQLRow]] {
         let (configuration, retries) = (configuration, retries)
-        // Who waits for a connection waits, too.
-        let begin = ContinuousClock.now
-        let deadline = begin + configuration.patience
+        let asked = ContinuousClock.now
         retries.noteCall()
         return try await pool.run { (connection) throws(StoreError) in
             guard !statements.isEmpty else { return [] }
-            guard ContinuousClock.now < deadline else { throw .unavailable("no connection was free in time") }
+            // Who waits for a connection waits, too; the server has nothing to do with that.
+            let begin = ContinuousClock.now
+            guard begin - asked < configuration.patience else { throw .busy("no connection was free in time") }
+            let deadline = begin + configuration.patience
             var tries = 0
             while true {
                 tries += 1

@@ -19,6 +19,8 @@ package final class Replica: Service {
         /// How often the others look at the seat and at the log.
         package var look = Duration.milliseconds(500)
         package var poll = Duration.milliseconds(50)
+        /// How often those who follow the log are woken though nothing happens, as the writer wakes its own.
+        package var pulse = Duration.seconds(5)
         /// How long copies of objects count from a look at the log: many looks, but no freeze.
         package var trust = Duration.seconds(1)
 
@@ -158,10 +160,11 @@ package final class Replica: Service {
                 if isElsewhere { logger.warning("another server carries the log on; all is read anew") }
                 if let current = term, !isHolder || current.epoch != seat.epoch || current.isOver || isElsewhere {
                     become(.follower(of: nil), isReady: true)
+                    let endedByItself = current.isOver
                     await current.end()
                     term = nil
                     // Another may fare better.
-                    if current.isOver, isHolder {
+                    if endedByItself, isHolder {
                         try await store.leaveSeat(holder: name)
                         isHolder = false
                     }
@@ -178,7 +181,7 @@ package final class Replica: Service {
                         orchestrator.standAside()
                         follower = Task { await self.follow() }
                     }
-                    become(.follower(of: seat.isHeld ? seat.url : nil), isReady: isReady)
+                    become(.follower(of: seat.isHeld && seat.holder != name ? seat.url : nil), isReady: isReady)
                 }
             } catch {
                 if complaint != "\(error)" {
@@ -238,7 +241,13 @@ package final class Replica: Service {
     private func follow() async {
         var complaint: String?
         var isFirst = true
+        var pulsed = ContinuousClock.now
         while !Task.isCancelled {
+            // Who follows the log here is to hear that it still lives.
+            if ContinuousClock.now - pulsed > limits.pulse {
+                orchestrator.committed.tail.pulse()
+                pulsed = .now
+            }
             do throws(StoreError) {
                 let isMore = try await read(isFirst: isFirst)
                 isFirst = false

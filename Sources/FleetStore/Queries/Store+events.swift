@@ -48,7 +48,7 @@ extension Store {
                 "events.matching",
                 """
                 SELECT \(EventLog.columns) FROM events WHERE \(SQL.all(conditions)) ORDER BY position LIMIT \(limit)
-                """), within: filter.reader.map(RowScope.init))
+                """))
         let events = try rows.map { (row) throws(StoreError) in try EventLog.decode(row) }
         let isCut = events.count == limit
         return EventStretch(events: events, end: isCut ? events.last?.position ?? last : last)

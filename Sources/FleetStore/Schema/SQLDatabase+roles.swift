@@ -59,8 +59,24 @@ extension StoreError {
     }
 }
 
+extension SQLDatabase {
+    /// Whether the roles may use the tables: after a copy to a server that did not have them, they may not.
+    ///
+    /// - Parameter table: one of the schema's.
+    func isGranted(_ table: String) async throws(StoreError) -> Bool {
+        guard dialect == .postgres else { return true }
+        let rows = try await read(
+            SQL(
+                "roles.granted",
+                """
+                SELECT COALESCE(has_table_privilege('fleet_coordination_writer', to_regclass(\(table)), 'INSERT'), FALSE)
+                """))
+        return try rows.first?.bool(0) ?? false
+    }
+}
+
 extension Dialect {
-    /// Lets who serves without owning the tables use them; ends a step of the schema.
+    /// Lets who serves without owning the tables use them.
     var grantTables: [SQL] {
         switch self {
         case .sqlite: []
@@ -78,5 +94,35 @@ extension Dialect {
                     """)
             ]
         }
+    }
+
+    /// The same for the tables of the log, of which it narrows the rows; ends a step of the schema, and may be done again.
+    var secureTables: [SQL] {
+        guard case .postgres = self else { return [] }
+        // What runs with the owner's rights finds no table that a caller has put in its way.
+        let functions = SQL(
+            "schema.functions",
+            """
+            DO $$ BEGIN
+                EXECUTE format('ALTER FUNCTION reader_coordinates() SET search_path = %I, pg_temp', current_schema());
+                EXECUTE format('ALTER FUNCTION reader_federations() SET search_path = %I, pg_temp', current_schema());
+                REVOKE EXECUTE ON FUNCTION reader_coordinates(), reader_federations() FROM PUBLIC;
+                GRANT EXECUTE ON FUNCTION reader_coordinates(), reader_federations() TO fleet_coordination_reader;
+            END $$
+            """)
+        let policies = Migration.postgresPolicies.flatMap { table, condition in
+            [
+                "ALTER TABLE \(table) ENABLE ROW LEVEL SECURITY",
+                "DROP POLICY IF EXISTS writer ON \(table)",
+                "CREATE POLICY writer ON \(table) TO \(RowScope.writerRole) USING (TRUE) WITH CHECK (TRUE)",
+                "DROP POLICY IF EXISTS reader ON \(table)",
+                """
+                CREATE POLICY reader ON \(table) FOR SELECT TO \(RowScope.readerRole)
+                    USING ((SELECT reader_sees_all()) OR \(condition))
+                """,
+                "GRANT SELECT ON \(table) TO \(RowScope.readerRole)",
+            ]
+        }
+        return grantTables + [functions] + policies.map { SQL("schema.secure", text: $0) }
     }
 }

@@ -41,11 +41,16 @@ extension Store {
                     VALUES (\(migration.version), \(migration.name), \(now.milliseconds))
                     """))
             do throws(StoreError) {
-                try await database.commit(batch + steps + database.dialect.grantTables)
+                try await database.commit(batch + steps + database.dialect.secureTables)
             } catch {
                 // Somebody else may have taken the step meanwhile.
                 guard case .conflict = error, try await schemaVersion() >= migration.version else { throw error }
             }
+        }
+        guard missing.isEmpty, current > 0 else { return missing }
+        let isGranted = try await database.isGranted("events")
+        if !isGranted {
+            try await database.commit(database.dialect.lockSchema + database.dialect.secureTables)
         }
         return missing
     }
