@@ -65,7 +65,7 @@ struct ReplicaTests {
         set.replicas[frozen].child.send(SIGSTOP)
         let begin = ContinuousClock.now
         // Sent to the frozen one while it is frozen: its late batch.
-        let late = Task { [replica = set.replicas[frozen]] in try await replica.create("late") }
+        let late = Task { [replica = set.replicas[frozen]] in try? await replica.create("late") }
         let taken = try await eventually("another writer") {
             let reply = try await other.create("meanwhile", idempotencyKey: "meanwhile-meanwhile")
             return reply.status == 201 ? reply["federation_id"]?.stringValue : nil
@@ -87,9 +87,14 @@ struct ReplicaTests {
         }
         #expect(try await thawed.send("GET", "/federations/\(taken)").status == 200)
         // It was told that nothing was changed, or it was forwarded: either is true.
-        let answer = try await late.value
-        let names = try await other.federationNames()
-        #expect(names.filter { $0 == "late" }.count == (answer.status == 201 ? 1 : 0), "\(answer.text)")
+        // Who has waited for half a minute has given up, and may find it done once.
+        let answer = await late.value
+        let count = try await other.federationNames().count { $0 == "late" }
+        if let answer {
+            #expect(count == (answer.status == 201 ? 1 : 0), "\(answer.text)")
+        } else {
+            #expect(Effort.isSlow && count <= 1)
+        }
         try await check(log, on: set)
         try await set.stop()
     }
