@@ -22,13 +22,6 @@ extension SQLDatabase {
         return PostgresFacts(version: try row.integer(0), isSuperuser: try row.bool(1), mayMakeRoles: try row.bool(2))
     }
 
-    /// That lists can be read by the role that is made for it.
-    ///
-    /// - Throws: `.forbidden` or `.failed` with the server's words when they cannot.
-    package func enterReaderRole() async throws(StoreError) {
-        _ = try await read(.ping, within: RowScope(Principal(subject: "", roles: [])))
-    }
-
     /// The server's clock.
     package func postgresClock() async throws(StoreError) -> Timestamp {
         guard let row = try await find(SQL("doctor.clock", "SELECT clock_timestamp()")).first else {

@@ -14,7 +14,7 @@ enum OperationRoutes {
     private static let statePatience = Duration.seconds(5)
 
     static func health(_ call: Call) async throws -> Response {
-        let (isReachable, replication) = await database(call.api)
+        let (isReachable, replication) = await database(call)
         let dependencies = call.api.dependencies.health
         let isWhole = dependencies.allSatisfy { $0.isReachable || $0.name == .database }
         let status = !isReachable ? "unhealthy" : isWhole ? "healthy" : "degraded"
@@ -64,11 +64,12 @@ enum OperationRoutes {
     }
 
     /// Whether it answers, and what it does for its standbys.
-    private static func database(_ api: API) async -> (isReachable: Bool, Replication?) {
+    private static func database(_ call: Call) async -> (isReachable: Bool, Replication?) {
+        let (store, isKnown) = (call.api.store, call.isKnown)
         do {
             return try await withDeadline(checkPatience) {
-                _ = try await api.store.endOfLog()
-                return (true, try await api.store.replication())
+                _ = try await store.endOfLog()
+                return (true, isKnown ? try await store.replication() : nil)
             }
         } catch {
             return (false, nil)

@@ -35,7 +35,7 @@ struct EventStream {
         self.feed = feed
         self.position = position
         self.follower = follower
-        timeline = call.api.orchestrator.committed.timelines.last?.number ?? 0
+        timeline = call.api.orchestrator.committed.timeline
         keyGeneration = call.api.orchestrator.committed.keyGeneration
     }
 

@@ -70,6 +70,9 @@ package final class CommittedLog: Sendable {
     /// The servers that have carried the log on.
     package var timelines: [LogTimeline] { history.withLock { $0 } }
 
+    /// The number of the last of them; 0 when there is none.
+    package var timeline: Int64 { history.withLock { $0.last?.number ?? 0 } }
+
     /// Reads the state that the writer goes on from.
     func takeUp(_ store: Store) async throws(StoreError) -> Ledger {
         let timelines = try await store.timelines()

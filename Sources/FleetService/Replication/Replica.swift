@@ -273,7 +273,7 @@ package final class Replica: Service {
         let asked = ContinuousClock.now
         let end = try await store.logEnd()
         // After a fail-over to a standby that was behind, there is less than there was, or something else by now.
-        let isSame = end.timeline == committed.timelines.last?.number ?? 0 && end.position >= committed.position
+        let isSame = end.timeline == committed.timeline && end.position >= committed.position
         if isFirst || !isSame {
             // Of one that has begun since, it does not know yet where the log ends.
             let timelines = try await store.timelines().filter { $0.number <= end.timeline }

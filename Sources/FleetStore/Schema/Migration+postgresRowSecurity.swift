@@ -5,7 +5,7 @@
 /// among them: of that each event is judged by itself (`View`), and a policy would be asked about far more than is read.
 extension Migration {
     /// What the policies ask; a part of `postgresFoundation`. They answer with the owner's rights where what they look at is
-    /// narrowed by their answer (`Dialect.grantTables`).
+    /// narrowed by their answer (`Dialect.secureTables`).
     static let postgresRowSecurity: [String] = [
         """
         CREATE FUNCTION reader_sees_all() RETURNS BOOLEAN LANGUAGE sql STABLE AS $$

@@ -16,12 +16,16 @@ extension SQLDatabase {
                 try await commit(dialect.lockSchema + [Self.makeRoles])
             } catch {
                 // Roles are one server's, and the lock one database's: somebody else may have made them meanwhile.
-                guard error.isRefusal else { throw error }
-                do throws(StoreError) { try await enterReaderRole() } catch { throw error }
-                return
+                guard error.isRefusal, (try? await enterReaderRole()) != nil else { throw error }
             }
-            try await enterReaderRole()
         }
+    }
+
+    /// That lists can be read by the role that is made for it.
+    ///
+    /// - Throws: `.forbidden` or `.failed` with the server's words when they cannot.
+    package func enterReaderRole() async throws(StoreError) {
+        _ = try await read(.ping, within: RowScope(Principal(subject: "", roles: [])))
     }
 
     /// Whoever makes roles need not be in them, and whoever connects has to be, to read as one.
