@@ -1,4 +1,5 @@
-/// A stretch of the log that one server carries on, numbered from 1.
+/// A stretch of the log that one server carries on. Its number is greater than those before by a leap at random, so that two
+/// servers that carry on the same log, of which one knows nothing of the other, do not take the same.
 ///
 /// After a fail-over or a restore the log goes on on another server, perhaps without its last events: a position of an
 /// earlier timeline means the same event only up to where a later one starts. A log that no server may take over, as a file,
@@ -7,24 +8,36 @@ package struct LogTimeline: Sendable, Equatable {
     package let number: Int64
     /// Events up to this position are those of the timeline before.
     package let startsAfter: Int64
+
+    package init(number: Int64, startsAfter: Int64) {
+        self.number = number
+        self.startsAfter = startsAfter
+    }
 }
 
 extension LogTimeline {
     /// Whether a position that was given out on a timeline still means what it meant.
     ///
     /// - Parameters:
-    ///   - number: of the timeline; 0 is before the first.
+    ///   - number: of the timeline. One that is not known was lost with what came on it, or is of before the first; there it
+    ///     means the same in any case.
     ///   - timelines: all that are known, in any order.
     package static func holds(_ position: Int64, of number: Int64, in timelines: [LogTimeline]) -> Bool {
-        timelines.allSatisfy { $0.number <= number || position <= $0.startsAfter }
+        let isKnown = timelines.contains { $0.number == number }
+        return timelines.allSatisfy { isKnown && $0.number <= number || position <= $0.startsAfter }
     }
 }
 
-/// Where the log ends.
-package struct LogEnd: Sendable, Equatable {
+/// A place in the log.
+package struct LogPlace: Sendable, Equatable {
     package let position: Int64
-    /// The number of the last timeline; 0 when there is none.
+    /// The number of the timeline on which the position was come to; 0 when there was none.
     package let timeline: Int64
+
+    package init(position: Int64, timeline: Int64) {
+        self.position = position
+        self.timeline = timeline
+    }
 }
 
 extension Store {
@@ -38,7 +51,7 @@ extension Store {
                     "timelines.begin",
                     """
                     INSERT INTO log_timelines (timeline, server, starts_after) \
-                    SELECT COALESCE(MAX(timeline), 0) + 1, server_timeline(), \
+                    SELECT COALESCE(MAX(timeline), 0) + 1 + CAST(floor(random() * 1000000000) AS BIGINT), server_timeline(), \
                     COALESCE((SELECT MAX(position) FROM events), 0) FROM log_timelines \
                     HAVING (SELECT server FROM log_timelines ORDER BY timeline DESC LIMIT 1) \
                     IS DISTINCT FROM server_timeline()
@@ -50,6 +63,15 @@ extension Store {
         }
     }
 
+    /// That the server says which one it is.
+    ///
+    /// - Throws: `.forbidden` when the user may not be told.
+    package func requireServerIdentity() async throws(StoreError) {
+        guard isShared else { return }
+        _ = try await database.read(
+            SQL("server.identity", "SELECT CAST(system_identifier AS TEXT) FROM pg_control_system()"))
+    }
+
     package func timelines() async throws(StoreError) -> [LogTimeline] {
         guard isShared else { return [] }
         let rows = try await database.read(
@@ -59,8 +81,9 @@ extension Store {
         }
     }
 
-    package func logEnd() async throws(StoreError) -> LogEnd {
-        guard isShared else { return LogEnd(position: try await endOfLog(), timeline: 0) }
+    /// Where the log ends.
+    package func logEnd() async throws(StoreError) -> LogPlace {
+        guard isShared else { return LogPlace(position: try await endOfLog(), timeline: 0) }
         let rows = try await database.find(
             SQL(
                 "timelines.end",
@@ -69,7 +92,7 @@ extension Store {
                 COALESCE((SELECT MAX(timeline) FROM log_timelines), 0)
                 """))
         guard let row = rows.first else { throw .corrupt("the log has no end") }
-        return LogEnd(position: try row.integer(0), timeline: try row.integer(1))
+        return LogPlace(position: try row.integer(0), timeline: try row.integer(1))
     }
 
     /// Whether an acknowledged write is on another server, too; nil where no server takes over.

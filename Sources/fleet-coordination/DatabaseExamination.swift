@@ -60,6 +60,7 @@ struct DatabaseExamination: Sendable {
         }
         await examineRoles(database, facts, note)
         await examineRights(database, try await KeyStore.open(settings).database, note)
+        await examineIdentity(store, note)
         try await examineSchema(of: store, note)
         note(try await .clock { try await database.postgresClock().milliseconds })
         note(try await .latency { _ = try await database.find(.ping) })
@@ -93,6 +94,17 @@ struct DatabaseExamination: Sendable {
                         "permissions", "\(schema) cannot be made or written to: \(words(of: error))",
                         "grant the user CREATE on the database, or give it schemas of its own: docs/postgresql.md"))
             }
+        }
+    }
+
+    private func examineIdentity(_ store: Store, _ note: Notes) async {
+        do {
+            try await store.requireServerIdentity()
+        } catch {
+            note(
+                .fail(
+                    "permissions", "a fail-over cannot be noticed: \(words(of: error))",
+                    "grant the user EXECUTE on that function"))
         }
     }
 

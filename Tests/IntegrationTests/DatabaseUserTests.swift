@@ -60,15 +60,35 @@ struct DatabaseUserTests {
         await user.drop()
     }
 
-    @Test(
-        "a superuser is served, and warned of",
-        .enabled(if: ProcessInfo.processInfo.environment["DATABASE_ADMIN_URL"] != nil))
+    private static let adminURL = ProcessInfo.processInfo.environment["DATABASE_ADMIN_URL"]
+
+    /// The address of a database for who may do everything there.
+    private static func admin(of database: ScratchPostgres) throws -> String {
+        let admin = try #require(adminURL)
+        var address = try #require(URLComponents(string: admin))
+        address.path = try #require(URLComponents(string: database.url)).path
+        return try #require(address.string)
+    }
+
+    @Test("who is not told which server it is cannot notice a fail-over, and is refused", .enabled(if: adminURL != nil))
+    func identity() async throws {
+        let (directory, target) = (try ScratchDirectory(), try await ScratchPostgres())
+        _ = try await Psql.run(
+            "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC", at: try Self.admin(of: target), in: directory)
+        let (status, _, errors) = try await ServiceProcess.run(in: directory, ["DATABASE_URL": target.url])
+        #expect(status == .exited(1))
+        let reason = "permission denied for function pg_control_system"
+        #expect(errors.lines.count == 1 && errors.contains("DATABASE_URL: the user may not do what is needed: "))
+        #expect(errors.contains(reason), "\(errors)")
+        let doctor = try await ServiceProcess.run(in: directory, ["DATABASE_URL": target.url], ["doctor"])
+        #expect(doctor.output.contains("a fail-over cannot be noticed") && doctor.output.contains(reason))
+        await target.drop()
+    }
+
+    @Test("a superuser is served, and warned of", .enabled(if: adminURL != nil))
     func superuser() async throws {
         let (directory, target) = (try ScratchDirectory(), try await ScratchPostgres())
-        let admin = try #require(ProcessInfo.processInfo.environment["DATABASE_ADMIN_URL"])
-        var address = try #require(URLComponents(string: admin))
-        address.path = try #require(URLComponents(string: target.url)).path
-        let service = try await ServiceProcess.start(in: directory, ["DATABASE_URL": try #require(address.string)])
+        let service = try await ServiceProcess.start(in: directory, ["DATABASE_URL": try Self.admin(of: target)])
         try await service.stop()
         #expect(service.transcript.contains("DATABASE_URL names a superuser"), "\(service.transcript)")
         await target.drop()

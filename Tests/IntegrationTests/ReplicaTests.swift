@@ -99,6 +99,25 @@ struct ReplicaTests {
         try await set.stop()
     }
 
+    @Test("A place in the log that one replica gives out is at once good on the others")
+    func places() async throws {
+        let set = try await ReplicaSet(count: 2)
+        let writer = set.replicas[try await set.writer()]
+        for number in 0..<20 {
+            let made = try await writer.create("place \(number)")
+            let position = try #require(made.headers["event-position"])
+            for replica in set.replicas {
+                let events = try await replica.send("GET", "/events?after=\(position)")
+                #expect(events.status == 200, "\(events.text)")
+            }
+        }
+        for replica in set.replicas {
+            let refused = try await replica.send("GET", "/events?after=1000000")
+            #expect(refused["code"]?.stringValue == "position_in_future", "\(refused.text)")
+        }
+        try await set.stop()
+    }
+
     /// What was acknowledged is there once, no window is promised twice, and each replica tells the same log.
     ///
     /// - Returns: the ids of its events.

@@ -53,7 +53,7 @@ package final class API: Sendable {
     }
 
     /// Positions of the log, as this caller or that may see them.
-    package var positions: Positions { Positions(sealer, orchestrator.committed) }
+    package var positions: Positions { Positions(sealer, orchestrator.committed, store) }
 
     package static let base = "/api/v1/fleet-coordination"
 }

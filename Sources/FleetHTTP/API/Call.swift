@@ -1,6 +1,7 @@
 package import FleetDomain
 import FleetJSON
 import FleetService
+import FleetStore
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -113,26 +114,32 @@ package final class Call: Sendable {
     ///
     /// - Parameter text: what it sent, if not as `after`.
     /// - Throws: `invalid_position`, `position_of_another`, `position_in_future`, `resync`.
-    func start(_ text: String? = nil) throws(FleetError) -> Int64? {
+    func start(_ text: String? = nil) async throws -> LogPlace? {
         guard let text = text ?? query["after"] else { return nil }
-        let position = try api.positions.position(text, for: principal)
-        guard position <= api.orchestrator.committed.position else {
+        let place = try await api.positions.place(text, for: principal)
+        // Another process may have given it out, and this one not have read so far.
+        guard try await isReached(place, within: api.replica.isFollower ? Self.positionPatience : .zero) else {
             throw FleetError(.positionInFuture, "The log has not come to this position.")
         }
-        return position
+        return place
     }
 
     /// - Throws: `invalid_position`, `position_of_another`, `position_not_reached`, `resync`.
     func awaitPosition() async throws {
         guard let text = query["min_position"] else { return }
-        let position = try api.positions.position(text, for: principal)
-        let deadline = ContinuousClock.now + Self.positionPatience
-        while api.orchestrator.committed.position < position {
-            guard ContinuousClock.now < deadline else {
-                throw FleetError(.positionNotReached, "The log has not reached this position yet.")
-            }
+        guard try await isReached(api.positions.place(text, for: principal), within: Self.positionPatience) else {
+            throw FleetError(.positionNotReached, "The log has not reached this position yet.")
+        }
+    }
+
+    private func isReached(_ place: LogPlace, within patience: Duration) async throws -> Bool {
+        let committed = api.orchestrator.committed
+        let deadline = ContinuousClock.now + patience
+        while committed.position < place.position || committed.timeline < place.timeline {
+            guard ContinuousClock.now < deadline else { return false }
             try await Task.sleep(for: Self.positionInterval)
         }
+        return true
     }
 
     // MARK: Answers

@@ -36,8 +36,8 @@ enum EventReplayRoutes {
         guard call.api.dependencies.dependencies.contains(where: { $0.name == .kafka }) else {
             throw FleetError(.busNotConfigured, "The service publishes to no topic; KAFKA_BROKERS is not set.")
         }
-        let first = try call.start(body.text("from_position")) ?? 0
-        let last = try call.start(body.text("to_position")) ?? 0
+        let first = try await call.start(body.text("from_position"))?.position ?? 0
+        let last = try await call.start(body.text("to_position"))?.position ?? 0
         return try await call.perform(
             Write(
                 operation: "event_replay.start", kind: .replay,
@@ -50,8 +50,8 @@ enum EventReplayRoutes {
     static func start(
         to id: Webhook.ID, _ body: JSONObject, under permission: Permission, _ call: Call
     ) async throws -> Response {
-        let first = try call.start(body.text("from_position")) ?? 0
-        let last = try call.start(body.text("to_position")) ?? 0
+        let first = try await call.start(body.text("from_position"))?.position ?? 0
+        let last = try await call.start(body.text("to_position"))?.position ?? 0
         return try await call.perform(
             Write(
                 operation: "event_replay.start", kind: .replay,

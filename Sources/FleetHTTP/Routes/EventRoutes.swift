@@ -12,21 +12,24 @@ enum EventRoutes {
     private static let limitDefault = 100
 
     static func list(_ call: Call) async throws -> Response {
-        let after = try call.start()
+        let after = try await call.start()
         try call.request.negotiate("application/json")
         let limit = call.query["limit"].flatMap { Int($0) } ?? limitDefault
         var feed = try feed(call)
-        let (events, end, _) = try await feed.read(after: after ?? 0, limit: limit)
+        // Known before it is read: of two logs it is taken for the earlier.
+        let timeline = call.api.orchestrator.committed.timeline
+        let (events, end, _) = try await feed.read(after: after?.position ?? 0, limit: limit)
         try await feed.handOver(events)
         var writer = JSONWriter(capacity: 1024 * (events.count + 1))
         writer.beginObject()
         writer.key("events")
         writer.beginArray()
         for event in events {
-            feed.write(event, sequence: feed.place(of: event.position), to: &writer)
+            let place = LogPlace(position: event.position, timeline: timeline)
+            feed.write(event, sequence: feed.text(of: place), to: &writer)
         }
         writer.endArray()
-        writer.field("next_after", feed.place(of: end))
+        writer.field("next_after", feed.text(of: LogPlace(position: end, timeline: timeline)))
         writer.endObject()
         return try call.answer(writer.bytes, isObject: false)
     }
@@ -45,15 +48,15 @@ enum EventRoutes {
             log.tail.followers(named: call.principal.subject) < limits.streamsOfOneMax
         else { throw FleetError(.overloaded, "Too many streams are open; close one of them.") }
         let last = call.request.headers[.lastEventID].flatMap { $0.isEmpty ? nil : $0 }
-        let start = try call.start(last)
+        let start = try await call.start(last)
         let feed = try feed(call)
-        let position = start ?? log.position
+        let place = start ?? LogPlace(position: log.position, timeline: log.timeline)
         let body = ResponseBody { writer in
             let follower = log.tail.follow(as: call.principal.subject)
             defer { follower.end() }
             try await withGracefulShutdownHandler {
                 try await call.request.http.body.consumeWithInboundCloseHandler { _ in
-                    var stream = EventStream(call, feed, after: position, follower)
+                    var stream = EventStream(call, feed, after: place, follower)
                     try await stream.run(&writer)
                 } onInboundClosed: {
                     follower.end()
@@ -109,7 +112,8 @@ enum EventRoutes {
         filter.actor = call.query["actor"]
         filter.from = call.parameter("from", Timestamp.init)
         filter.to = call.parameter("to", Timestamp.init)
-        let after = try page.after.map(call.api.positions.position(ofMark:)) ?? 0
+        var after: Int64 = 0
+        if let mark = page.after { after = try await call.api.positions.position(ofMark: mark) }
         let view = call.view
         var feed = EventFeed(call, filter) { event, facts in
             view.seesAudit(of: event, standings: facts.standings, members: facts.members)

@@ -15,7 +15,7 @@ enum InboxRoutes {
         try call.request.negotiate("application/json")
         let fleet: Fleet.ID = try call.name("fleet_id")
         try await requireOwn(fleet, call)
-        let after = try call.start()
+        let after = try await call.start()
         let reading = CommunicationRouter.Reading(
             fleet: fleet, principal: call.principal, requestID: call.request.identity.requestID,
             limit: call.query["limit"].flatMap { Int($0) } ?? limitDefault,
@@ -24,7 +24,7 @@ enum InboxRoutes {
         var contents: [Int64: MessageContent] = [:]
         // Who waits does not hold up the stop.
         let inbox = try await withGracefulShutdownHandler {
-            try await call.api.router.inbox(reading, after: after ?? 0) { found in
+            try await call.api.router.inbox(reading, after: after?.position ?? 0) { found in
                 let read = try await call.contents(of: found, areHandedOver: reading.delivers)
                 contents = read.contents
                 return read.count

@@ -38,8 +38,8 @@ struct EventFeed {
         try await call.notePrivilege(towards: Set(owners), action: .eventRead)
     }
 
-    /// The position as the reader may see it.
-    func place(of position: Int64) -> String { call.api.positions.text(of: position, for: call.principal) }
+    /// The place as the reader may see it.
+    func text(of place: LogPlace) -> String { call.api.positions.text(of: place, for: call.principal) }
 
     /// - Parameter sequence: the place of the event, which is another text each time.
     func write(_ event: Event, sequence: String, to writer: inout JSONWriter) {

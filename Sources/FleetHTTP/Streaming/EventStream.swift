@@ -16,9 +16,7 @@ struct EventStream {
     private let call: Call
     private var feed: EventFeed
     private let follower: EventTail.Follower
-    private var position: Int64
-    /// On which it was last.
-    private var timeline: Int64
+    private var place: LogPlace
     private var wasAtEnd = false
     /// Since when it has been too far behind.
     private var behindSince: ContinuousClock.Instant?
@@ -29,13 +27,12 @@ struct EventStream {
     private var limits: EdgeLimits { call.request.limits }
     private var committed: CommittedLog { call.api.orchestrator.committed }
 
-    /// - Parameter position: after which it begins.
-    init(_ call: Call, _ feed: EventFeed, after position: Int64, _ follower: EventTail.Follower) {
+    /// - Parameter place: after which it begins.
+    init(_ call: Call, _ feed: EventFeed, after place: LogPlace, _ follower: EventTail.Follower) {
         self.call = call
         self.feed = feed
-        self.position = position
+        self.place = place
         self.follower = follower
-        timeline = call.api.orchestrator.committed.timeline
         keyGeneration = call.api.orchestrator.committed.keyGeneration
     }
 
@@ -45,29 +42,30 @@ struct EventStream {
         try await write(": events\nretry: 1000\n\(idLine)\n", &writer)
         while !follower.isEnded, !Task.isCancelled, await isStillKnown() {
             let (events, end, _) = try await feed.read(
-                after: position, limit: Self.roundLength, from: committed.tail)
-            guard isOfOneLog() else { return try await endWithResync("log_restarted", place: "", &writer) }
+                after: place.position, limit: Self.roundLength, from: committed.tail)
+            guard let timeline = timelineOfPlace else {
+                return try await endWithResync("log_restarted", place: "", &writer)
+            }
             if !events.isEmpty {
                 try await feed.handOver(events)
                 var text = ""
                 for event in events {
-                    append(event, to: &text)
+                    append(event, on: timeline, to: &text)
                     guard text.utf8.count > Self.partLength else { continue }
                     try await write(text, &writer)
                     text = ""
                 }
                 if !text.isEmpty { try await write(text, &writer) }
             }
-            position = end
-            if position >= committed.position { wasAtEnd = true }
+            place = LogPlace(position: end, timeline: timeline)
+            if end >= committed.position { wasAtEnd = true }
             if isTooFarBehind() { return try await endWithResync("too_far_behind", place: idLine, &writer) }
             if ContinuousClock.now - lastWrite > limits.heartbeatDuration {
                 // The place moves on over what the reader may not see.
                 try await write(": heartbeat\n\(idLine)\n", &writer)
             }
-            guard position >= committed.position else { continue }
-            let here = position
-            await follower.sleep { [committed] in committed.position > here }
+            guard end >= committed.position else { continue }
+            await follower.sleep { [committed] in committed.position > end }
         }
     }
 
@@ -77,17 +75,16 @@ struct EventStream {
         try await write("event: resync\n\(place)data: {\"reason\":\"\(reason)\"}\n\n", &writer)
     }
 
-    /// Whether what follows the reader's place is what would have followed it when it came there.
-    private mutating func isOfOneLog() -> Bool {
+    /// The last timeline, if what follows the reader's place there is what would have followed it when it came to it.
+    private var timelineOfPlace: Int64? {
         let timelines = committed.timelines
-        guard LogTimeline.holds(position, of: timeline, in: timelines) else { return false }
-        timeline = timelines.last?.number ?? 0
-        return true
+        guard LogTimeline.holds(place.position, of: place.timeline, in: timelines) else { return nil }
+        return timelines.last?.number ?? 0
     }
 
     /// Whether the reader was at the end and has been too far from it for too long: one large batch is no slow reader.
     private mutating func isTooFarBehind() -> Bool {
-        guard wasAtEnd, committed.position - position > limits.streamLagMax else {
+        guard wasAtEnd, committed.position - place.position > limits.streamLagMax else {
             behindSince = nil
             return false
         }
@@ -96,10 +93,10 @@ struct EventStream {
         return ContinuousClock.now - since >= limits.streamLagDuration
     }
 
-    private var idLine: String { "id: \(feed.place(of: position))\n" }
+    private var idLine: String { "id: \(feed.text(of: place))\n" }
 
-    private func append(_ event: Event, to text: inout String) {
-        let sequence = feed.place(of: event.position)
+    private func append(_ event: Event, on timeline: Int64, to text: inout String) {
+        let sequence = feed.text(of: LogPlace(position: event.position, timeline: timeline))
         var json = JSONWriter(capacity: 1024)
         feed.write(event, sequence: sequence, to: &json)
         text += "id: \(sequence)\nevent: \(EventType.prefix)\(event.type.rawValue)\ndata: "

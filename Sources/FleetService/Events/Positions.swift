@@ -1,6 +1,6 @@
 import Crypto
 package import FleetDomain
-import FleetStore
+package import FleetStore
 
 /// Positions of the log as callers are given them, and give them back.
 ///
@@ -15,50 +15,66 @@ package struct Positions: Sendable {
 
     private let sealer: Sealer
     private let committed: CommittedLog
+    private let store: Store
 
-    package init(_ sealer: Sealer, _ committed: CommittedLog) {
+    package init(_ sealer: Sealer, _ committed: CommittedLog, _ store: Store) {
         self.sealer = sealer
         self.committed = committed
+        self.store = store
     }
 
-    package func text(of position: Int64, for reader: Principal) -> String {
+    package func text(of place: LogPlace, for reader: Principal) -> String {
         reader.holdsEverywhere(.eventRead)
-            ? String(position)
-            : sealer.seal(position.padded + Self.scope(of: reader) + timeline, for: Self.purpose)
+            ? String(place.position)
+            : sealer.seal(
+                place.position.padded + Self.scope(of: reader) + Self.suffix(place.timeline), for: Self.purpose)
     }
 
-    /// - Throws: `invalid_position`, `position_of_another`, `resync`.
-    package func position(_ text: String, for reader: Principal) throws(FleetError) -> Int64 {
-        guard !reader.holdsEverywhere(.eventRead) else { return try Self.number(text) }
+    /// Of a position on the last timeline.
+    package func text(of position: Int64, for reader: Principal) -> String {
+        text(of: LogPlace(position: position, timeline: committed.timeline), for: reader)
+    }
+
+    /// - Throws: `invalid_position`, `position_of_another`, `resync`, `storage_unavailable`.
+    package func place(_ text: String, for reader: Principal) async throws(FleetError) -> LogPlace {
+        // A number does not tell; it is taken for one of the last timeline.
+        guard !reader.holdsEverywhere(.eventRead) else {
+            return LogPlace(position: try Self.number(text), timeline: committed.timeline)
+        }
         guard let plain = sealer.open(text, for: Self.purpose) else { throw Self.invalid }
         let position = try Self.number(String(plain.prefix(Self.digits)))
         let rest = plain.dropFirst(Self.digits)
         guard rest.prefix(Self.scopeLength) == Self.scope(of: reader) else {
             throw FleetError(.positionOfAnother, "This position was given to one who acts for others than you do.")
         }
-        return try checked(position, of: rest.dropFirst(Self.scopeLength))
+        return try await checked(position, on: rest.dropFirst(Self.scopeLength))
     }
 
     /// A position within a token that is sealed by whoever gives it out.
-    package func mark(_ position: Int64) -> String { position.padded + timeline }
+    package func mark(_ position: Int64) -> String { position.padded + Self.suffix(committed.timeline) }
 
-    /// - Throws: `invalid_position`, `resync`.
-    package func position(ofMark mark: String) throws(FleetError) -> Int64 {
-        try checked(try Self.number(String(mark.prefix(Self.digits))), of: mark.dropFirst(Self.digits))
+    /// - Throws: `invalid_position`, `resync`, `storage_unavailable`.
+    package func position(ofMark mark: String) async throws(FleetError) -> Int64 {
+        try await checked(try Self.number(String(mark.prefix(Self.digits))), on: mark.dropFirst(Self.digits)).position
     }
 
-    private var timeline: String { committed.timelines.last.map { ".\($0.number)" } ?? "" }
+    private static func suffix(_ timeline: Int64) -> String { timeline == 0 ? "" : ".\(timeline)" }
 
     /// - Parameter timeline: as it was written; none is before the first.
-    private func checked(_ position: Int64, of timeline: Substring) throws(FleetError) -> Int64 {
+    private func checked(_ position: Int64, on timeline: Substring) async throws(FleetError) -> LogPlace {
         let number = timeline.isEmpty ? 0 : Int64(timeline.dropFirst())
         guard let number else { throw Self.invalid }
-        guard LogTimeline.holds(position, of: number, in: committed.timelines) else {
+        var timelines = committed.timelines
+        if number > committed.timeline {
+            // It may have begun a moment ago, and this process not know it.
+            do throws(StoreError) { timelines = try await store.timelines() } catch { throw FleetError(storage: error) }
+        }
+        guard LogTimeline.holds(position, of: number, in: timelines) else {
             throw FleetError(
                 .resync, "The log went on without the events before this position; begin again from the state as it is."
             )
         }
-        return position
+        return LogPlace(position: position, timeline: number)
     }
 
     private static func number(_ text: String) throws(FleetError) -> Int64 {

@@ -22,7 +22,7 @@ package final class WebhookSinks: Service {
     ) {
         parts = WebhookSink.Parts(
             store: store, orchestrator: orchestrator, vault: vault,
-            positions: Positions(sealer, orchestrator.committed), environment: environment,
+            positions: Positions(sealer, orchestrator.committed, store), environment: environment,
             policy: policy, metrics: metrics, progress: progress, logger: logger)
     }
 

@@ -5,9 +5,10 @@ extension Store {
     ///
     /// - Parameter last: no later step is taken; for a test that begins with an earlier schema.
     /// - Returns: the steps taken; none when it was up to date.
-    /// - Throws: `SchemaError.newer`, `.foreign` or `.forbidden`, and nothing is written.
+    /// - Throws: `SchemaError.newer`, `.foreign` or `.forbidden`, `StoreError.forbidden`, and nothing is written.
     @discardableResult
     package func migrate(now: Timestamp, upTo last: Int64 = .max) async throws -> [Migration] {
+        try await requireServerIdentity()
         do {
             return try await takeSteps(now: now, upTo: last)
         } catch StoreError.forbidden(let reason) {
