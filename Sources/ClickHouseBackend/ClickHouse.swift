@@ -55,7 +55,7 @@ package final class ClickHouse: AnalyticsStore {
 
     // MARK: Migrations
 
-    package func migrate(for installation: String) async throws {
+    package func migrate(for installation: String, isOfLog: (AnalyticsPlace) async throws -> Bool) async throws {
         try await noting {
             try await checkVersion()
             try await client.change(ClickHouseSchema.migrationTable)
@@ -73,6 +73,13 @@ package final class ClickHouse: AnalyticsStore {
                 try await client.change("INSERT INTO fleet_migrations (version) SELECT {version:UInt32}", parameters)
             }
             try await expire()
+            if let last = try await last(), try await !isOfLog(last) {
+                throw ClickHouseError.unusable(
+                    """
+                    it has events up to \(last.position) that the log has not: the SQL database was put back, or a fail-over \
+                    lost them; empty the analytics database, and it is filled anew
+                    """)
+            }
         }
     }
 
@@ -116,11 +123,28 @@ package final class ClickHouse: AnalyticsStore {
     package func place() async throws -> AnalyticsPlace? {
         let rows = try await client.read(
             """
-            SELECT position, toUnixTimestamp64Milli(at), (SELECT max(version) FROM fleet_migrations)
+            SELECT position, event_id, toUnixTimestamp64Milli(at), (SELECT max(version) FROM fleet_migrations)
             FROM progress FINAL WHERE sink = 'events'
             """)
-        guard let row = rows.first, try row.integer(2) == ClickHouseSchema.version else { return nil }
-        return AnalyticsPlace(position: try row.integer(0), at: Timestamp(milliseconds: try row.integer(1)))
+        guard let row = rows.first, try row.integer(3) == ClickHouseSchema.version else { return nil }
+        return try place(row)
+    }
+
+    /// The last event that it has anything of: of a batch that did not get to its end, too.
+    private func last() async throws -> AnalyticsPlace? {
+        try await client.read(
+            """
+            SELECT position, event_id, toUnixTimestamp64Milli(at) FROM (
+                SELECT position, event_id, at FROM events ORDER BY position DESC LIMIT 1
+                UNION ALL SELECT position, event_id, at FROM progress FINAL WHERE sink = 'events'
+            ) ORDER BY position DESC LIMIT 1
+            """
+        ).first.map(place)
+    }
+
+    private func place(_ row: Row) throws -> AnalyticsPlace {
+        AnalyticsPlace(
+            position: try row.integer(0), event: try row.parsed(1), at: Timestamp(milliseconds: try row.integer(2)))
     }
 
     package func insert(_ batch: AnalyticsBatch) async throws {
@@ -146,11 +170,12 @@ package final class ClickHouse: AnalyticsStore {
             // After all of them: up to here everything is there.
             var parameters = ClickHouseParameters()
             parameters.set("position", batch.end.position)
+            parameters.set("event", batch.end.event.description)
             parameters.set("at", batch.end.at.milliseconds)
             try await client.change(
                 """
-                INSERT INTO progress (sink, position, at)
-                SELECT 'events', {position:Int64}, fromUnixTimestamp64Milli({at:Int64}, 'UTC')
+                INSERT INTO progress (sink, position, event_id, at)
+                SELECT 'events', {position:Int64}, {event:UUID}, fromUnixTimestamp64Milli({at:Int64}, 'UTC')
                 """, parameters)
         }
     }

@@ -127,10 +127,11 @@ enum ClickHouseSchema {
         ORDER BY (federation_id, metric_type, at, metric_id) \(remembered)
         """
 
-    /// Up to where everything is there.
+    /// Up to where everything is there, and the event there.
     private static let progress: ClickHouseSQL = """
-        CREATE TABLE IF NOT EXISTS progress (sink LowCardinality(String), position Int64, at DateTime64(3, 'UTC'))
-        ENGINE = ReplacingMergeTree(position) ORDER BY sink
+        CREATE TABLE IF NOT EXISTS progress (
+            sink LowCardinality(String), position Int64, event_id UUID, at DateTime64(3, 'UTC')
+        ) ENGINE = ReplacingMergeTree(position) ORDER BY sink
         """
 
     // MARK: How long

@@ -45,6 +45,13 @@ package struct Store: Sendable {
         try await database.find(EventLog.end).first?.integer(0) ?? 0
     }
 
+    /// Whether the log has this event there.
+    package func holds(_ event: Event.ID, at position: Int64) async throws(StoreError) -> Bool {
+        try await !database.find(
+            SQL("events.holds", "SELECT 1 FROM events WHERE position = \(position) AND event_id = \(event)")
+        ).isEmpty
+    }
+
     /// Events after `position` in order, at most `limit`.
     package func events(after position: Int64, limit: Int) async throws(StoreError) -> [Event] {
         try await database.read(EventLog.page(after: position, limit: limit)).map(decode)

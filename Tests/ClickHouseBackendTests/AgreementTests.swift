@@ -17,7 +17,7 @@ extension ClickHouseTests {
                 }
                 for report in reports { coverage.note(report.summary) }
             }
-            #expect(coverage.isWhole, "\(coverage)")
+            #expect(coverage.isWhole || Generator.areFew, "\(coverage)")
         }
 
         private static func compare(seed: UInt64, _ settings: ClickHouseSettings) async throws -> [MetricsReport] {
@@ -25,12 +25,12 @@ extension ClickHouseTests {
             var history = try await MeasuredHistory(seed: seed)
             var random = Generator(seed: seed)
             var reports: [MetricsReport] = []
-            try await clickHouse.migrate(for: "test")
-            var place = AnalyticsPlace.start
+            try await clickHouse.migrate(for: "test") { _ in true }
+            var end: Int64 = 0
             for _ in 0..<2 {
                 try await history.run(commands: 200)
                 // Begins somewhere before, as a sink that was killed does, in batches of other lengths.
-                var position = random.int(in: 0...place.position)
+                var position = random.int(in: 0...end)
                 while true {
                     var limits = AnalyticsFeed.Limits()
                     limits.batchLength = Int(random.int(in: 40...400))
@@ -40,8 +40,9 @@ extension ClickHouseTests {
                     if random.chance(20) { try await clickHouse.insert(batch) }
                     position = batch.end.position
                 }
-                place = try #require(try await clickHouse.place())
-                #expect(try await place.position == history.store.endOfLog())
+                let place = try #require(try await clickHouse.place())
+                end = try await history.store.endOfLog()
+                #expect(place.position == end)
                 for federation in history.federations {
                     for _ in 0..<2 {
                         let question = history.question()

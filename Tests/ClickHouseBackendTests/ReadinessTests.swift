@@ -15,7 +15,8 @@ extension ClickHouseTests {
                 for days in [400, 400, 500] {
                     var changed = settings
                     changed.retentionDays = days
-                    try await Self.with(changed) { try await $0.migrate(for: "one") }
+                    try await Self.with(changed) { clickHouse in try await clickHouse.migrate(for: "one") { _ in true }
+                    }
                 }
                 let made = "SELECT count(), max(version) FROM fleet_migrations FORMAT TabSeparated"
                 #expect(try await server.ask(made, in: settings.database) == "1\t1")
@@ -28,11 +29,11 @@ extension ClickHouseTests {
         func foreign() async throws {
             try await ClickHouseServer.database { settings, server in
                 try await Self.with(settings) { clickHouse in
-                    try await clickHouse.migrate(for: "one")
-                    let other = await Self.reason { try await clickHouse.migrate(for: "other") }
+                    try await clickHouse.migrate(for: "one") { _ in true }
+                    let other = await Self.reason { try await clickHouse.migrate(for: "other") { _ in true } }
                     #expect(other == "its database is that of another installation; give each one of its own")
                     _ = try await server.ask("INSERT INTO fleet_migrations (version) SELECT 99", in: settings.database)
-                    let newer = await Self.reason { try await clickHouse.migrate(for: "one") }
+                    let newer = await Self.reason { try await clickHouse.migrate(for: "one") { _ in true } }
                     #expect(newer == "its tables are of version 99, and this release knows 1")
                     // Whoever asks how it is hears of it, too.
                     #expect(await Self.reason { try await clickHouse.check() } == newer)
@@ -62,7 +63,7 @@ extension ClickHouseTests {
             try await ClickHouseServer.database { settings, _ in
                 try await Self.with(settings) { clickHouse in
                     var history = try await MeasuredHistory(seed: 1)
-                    try await clickHouse.migrate(for: "one")
+                    try await clickHouse.migrate(for: "one") { _ in true }
                     let feed = AnalyticsFeed(store: history.store)
                     try await clickHouse.insert(#require(try await feed.batch(after: 0)))
                     let place = try #require(try await clickHouse.place())
@@ -95,7 +96,7 @@ extension ClickHouseTests {
         /// Why it cannot be used, or nil.
         static func reason(_ settings: ClickHouseSettings) async -> String? {
             let clickHouse = ClickHouse(settings)
-            let reason = await reason { try await clickHouse.migrate(for: "one") }
+            let reason = await reason { try await clickHouse.migrate(for: "one") { _ in true } }
             await clickHouse.close()
             return reason
         }

@@ -127,6 +127,39 @@ extension ClickHouseTests {
             }
         }
 
+        @Test("what it has of events that the log has not is no answer, and it is filled anew when it was emptied")
+        func putBack() async throws {
+            try await ClickHouseServer.database { settings, server in
+                let disk = try SinkStage.Disk()
+                try await SinkStage.run(settings, on: disk) { stage in
+                    _ = try await stage.found()
+                    try await stage.catchUp()
+                }
+                try disk.keep()
+                try await SinkStage.run(settings, on: disk) { stage in
+                    try await stage.register(10)
+                    try await stage.catchUp()
+                }
+                try disk.putBack()
+                try await SinkStage.run(settings, on: disk) { stage in
+                    // More than was lost: its length does not tell.
+                    let federation = try await stage.found()
+                    try await stage.register(20)
+                    try await eventually("it says why") {
+                        let health = try await stage.service.send("GET", "//health")
+                        let text = String(decoding: health.bytes, as: UTF8.self)
+                        return text.contains("it has events up to 13 that the log has not")
+                    }
+                    _ = try await stage.summary(of: federation)
+                    #expect(try await stage.metrics().contains(#"fleet_metrics_reports_total{source="sql"} 1"#))
+                    _ = try await server.ask("DROP DATABASE \(settings.database) SYNC", in: "default")
+                    _ = try await server.ask("CREATE DATABASE \(settings.database)", in: "default")
+                    try await stage.catchUp()
+                    try await stage.expectExact(server)
+                }
+            }
+        }
+
         @Test("where nothing listens the service is whole but for it, and says why and how much waits")
         func refused() async throws {
             var settings = ClickHouseSettings(addresses: [try #require(ClickHouseSettings.Address("127.0.0.1:9"))])
@@ -164,6 +197,22 @@ struct SinkStage: Sendable {
         fileprivate let key = KeyEncryptionKey.make()
 
         init() throws { scratch = try Scratch() }
+
+        private func copies() -> [(file: String, copy: String)] {
+            ["fleet.db", "keys.db"].map { ("\(scratch.path)/\($0)", "\(scratch.path)/\($0).kept") }
+        }
+
+        /// Copies the databases, which nobody has open.
+        func keep() throws {
+            for (file, copy) in copies() { try FileManager.default.copyItem(atPath: file, toPath: copy) }
+        }
+
+        func putBack() throws {
+            for (file, copy) in copies() {
+                try FileManager.default.removeItem(atPath: file)
+                try FileManager.default.copyItem(atPath: copy, toPath: file)
+            }
+        }
     }
 
     static func run(
@@ -179,8 +228,10 @@ struct SinkStage: Sendable {
         sink.feed.batchLength = batchLength
         let result: Result<Void, any Error>
         do {
+            // No two of them make the same ids.
+            let clock = VirtualClock(seed: .random(in: 0 ... .max / 2))
             try await TestService.run(
-                database: database, keys: keys, encryptionKey: disk.key, dependencies: [clickHouse],
+                clock: clock, database: database, keys: keys, encryptionKey: disk.key, dependencies: [clickHouse],
                 analytics: clickHouse, sinkLimits: sink
             ) { service in
                 try await body(

@@ -18,11 +18,6 @@ package final class AnalyticsSink: Service {
         package init() {}
     }
 
-    /// It cannot go on with what it was given; somebody has to look.
-    struct Unusable: Error, CustomStringConvertible {
-        let description: String
-    }
-
     private let store: Store
     private let committed: CommittedLog
     private let analytics: any AnalyticsStore
@@ -53,15 +48,17 @@ package final class AnalyticsSink: Service {
             let follower = self.committed.tail.follow(as: nil)
             defer { follower.end() }
             var failures = 0
-            var reason: String?
+            var complaint = Complaint()
             while !Task.isCancelled {
                 do {
-                    try await self.serve(follower) { failures = 0 }
+                    try await self.serve(follower) {
+                        failures = 0
+                        complaint.end()
+                    }
                 } catch {
                     guard !Task.isCancelled else { break }
                     // An open circuit tells nothing new.
-                    if !(error is CircuitBreaker.Open), reason != "\(error)" {
-                        reason = "\(error)"
+                    if !(error is CircuitBreaker.Open), complaint.isNews(error) {
                         self.logger.warning("events wait for the analytics store", metadata: ["reason": "\(error)"])
                     }
                     await self.rest(after: failures)
@@ -73,7 +70,8 @@ package final class AnalyticsSink: Service {
 
     /// Goes on from where the store is, until something fails.
     private func serve(_ follower: EventTail.Follower, onProgress: () -> Void) async throws {
-        try await analytics.migrate(for: installation())
+        let store = store
+        try await analytics.migrate(for: installation()) { try await store.holds($0.event, at: $0.position) }
         var position = try await start()
         var lastBatch = ContinuousClock.now - limits.batchAge
         while !Task.isCancelled {
@@ -122,15 +120,7 @@ package final class AnalyticsSink: Service {
     /// Where both agree that everything before was taken.
     private func start() async throws -> Int64 {
         let cursor = try await store.cursor(of: .analytics) ?? 0
-        let place = try await analytics.place() ?? .start
-        let end = try await store.endOfLog()
-        guard place.position <= end else {
-            throw Unusable(
-                description: """
-                    it has events up to \(place.position), and the log ends at \(end): the SQL database was put back to \
-                    an earlier state; empty the analytics database, and it is filled anew
-                    """)
-        }
-        return min(cursor, place.position)
+        let place = try await analytics.place()
+        return min(cursor, place?.position ?? 0)
     }
 }

@@ -8,8 +8,11 @@ package protocol AnalyticsStore: Dependency {
 
     /// Readies it for this database's log; does nothing when it is.
     ///
-    /// - Parameter installation: names the log. What has another one's facts is refused, as is what a newer release made.
-    func migrate(for installation: String) async throws
+    /// - Parameters:
+    ///   - installation: names the log. What has another one's facts is refused, as is what a newer release made.
+    ///   - isOfLog: whether the log has the event there. What has another one's there has facts that were lost since, in a
+    ///     fail-over or as the database was restored, and is refused, too.
+    func migrate(for installation: String, isOfLog: (AnalyticsPlace) async throws -> Bool) async throws
 
     /// Up to where in the log it has everything; nil when it has nothing of it, or is not ready for this release.
     func place() async throws -> AnalyticsPlace?
@@ -26,14 +29,15 @@ package protocol AnalyticsStore: Dependency {
 
 /// A place in the log.
 package struct AnalyticsPlace: Sendable, Equatable {
-    package static let start = AnalyticsPlace(position: 0, at: Timestamp(milliseconds: 0))
-
     package let position: Int64
-    /// When the event there happened.
+    /// The event there.
+    package let event: Event.ID
+    /// When it happened.
     package let at: Timestamp
 
-    package init(position: Int64, at: Timestamp) {
+    package init(position: Int64, event: Event.ID, at: Timestamp) {
         self.position = position
+        self.event = event
         self.at = at
     }
 }
@@ -52,7 +56,8 @@ package struct AnalyticsBatch: Sendable {
     }
 
     package var end: AnalyticsPlace {
-        AnalyticsPlace(position: events[events.count - 1].position, at: events[events.count - 1].at)
+        let last = events[events.count - 1]
+        return AnalyticsPlace(position: last.position, event: last.id, at: last.at)
     }
 
     /// The same for the same stretch: what has it has the batch.

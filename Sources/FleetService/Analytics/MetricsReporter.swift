@@ -49,7 +49,9 @@ package struct MetricsReporter: Sendable {
         guard let analytics, period.window.start >= period.asOf - analytics.retention else { return nil }
         do {
             let end = try await store.endOfLog()
-            guard let place = try await analytics.place() else { return nil }
+            // What it knows of events that were lost in a fail-over is no answer.
+            guard let place = try await analytics.place(), try await store.holds(place.event, at: place.position)
+            else { return nil }
             // With everything that there is, it is as fresh as now; else as its last event.
             let asOf = place.position >= end ? period.asOf : min(place.at, period.asOf)
             guard period.asOf - Self.stalenessMax <= asOf,

@@ -19,19 +19,6 @@ extension StoreError {
     }
 }
 
-/// What goes on failing, so that it is said once: a database that cannot be reached refuses each look at the clock.
-struct Complaint {
-    private var reason: String?
-
-    /// Whether it is another than the last, since it `ended`.
-    mutating func isNews(_ error: StoreError) -> Bool {
-        defer { reason = "\(error)" }
-        return reason != "\(error)"
-    }
-
-    mutating func end() { reason = nil }
-}
-
 extension FleetError {
     /// What a caller is told when the store did not do it; the details stay in the log.
     package init(storage error: StoreError) {

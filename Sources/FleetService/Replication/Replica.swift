@@ -148,12 +148,12 @@ package final class Replica: Service {
 
     private func takePart() async {
         var term: Term?
-        var complaint: String?
+        var complaint = Complaint()
         var follower: Task<Void, Never>?
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             do throws(StoreError) {
                 let seat = try await seat(isHolder: term != nil)
-                complaint = nil
+                complaint.end()
                 var isHolder = seat.holder == name && seat.isHeld
                 // After a fail-over everything that was remembered is dropped, the places of the sinks, too.
                 let isElsewhere = term != nil && !seat.isOnTimeline
@@ -184,10 +184,9 @@ package final class Replica: Service {
                     become(.follower(of: seat.isHeld && seat.holder != name ? seat.url : nil), isReady: isReady)
                 }
             } catch {
-                if complaint != "\(error)" {
+                if complaint.isNews(error) {
                     logger.error("the election cannot be looked at", metadata: ["error": "\(error)"])
                 }
-                complaint = "\(error)"
             }
             let pause = term == nil ? limits.look : limits.renewal
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
@@ -239,7 +238,7 @@ package final class Replica: Service {
 
     /// Keeps what waits for the log informed of how far it is.
     private func follow() async {
-        var complaint: String?
+        var complaint = Complaint()
         var isFirst = true
         var pulsed = ContinuousClock.now
         while !Task.isCancelled {
@@ -251,14 +250,13 @@ package final class Replica: Service {
             do throws(StoreError) {
                 let isMore = try await read(isFirst: isFirst)
                 isFirst = false
-                complaint = nil
+                complaint.end()
                 state.withLock { $0.isReady = true }
                 if isMore { continue }
             } catch {
-                if complaint != "\(error)" {
+                if complaint.isNews(error) {
                     logger.error("the log cannot be followed", metadata: ["error": "\(error)"])
                 }
-                complaint = "\(error)"
             }
             try? await Task.sleep(for: limits.poll)
         }
