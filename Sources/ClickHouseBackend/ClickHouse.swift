@@ -130,8 +130,7 @@ package final class ClickHouse: AnalyticsStore {
         return try place(row)
     }
 
-    /// The last event that it has anything of: of a batch that did not get to its end, too.
-    private func last() async throws -> AnalyticsPlace? {
+    package func last() async throws -> AnalyticsPlace? {
         try await client.read(
             """
             SELECT position, event_id, toUnixTimestamp64Milli(at) FROM (

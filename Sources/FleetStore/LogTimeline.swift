@@ -43,10 +43,14 @@ package struct LogPlace: Sendable, Equatable {
 extension Store {
     /// Begins a timeline when the server that answers is another than carried the log on before, or was promoted since. Until
     /// that is noted `guard_writer` lets no batch through there, so that nothing is between the timelines.
-    package func beginTimeline() async throws(StoreError) {
+    ///
+    /// - Parameter epoch: of who is elected; for anybody else nothing is begun.
+    package func beginTimeline(epoch: Int64) async throws(StoreError) {
         guard isShared else { return }
         do throws(StoreError) {
             try await database.commit([
+                // Two who are both elected, one after the other, begin one.
+                SQL("timelines.lock", "SELECT 1 FROM writer FOR UPDATE"),
                 SQL(
                     "timelines.begin",
                     """
@@ -54,8 +58,8 @@ extension Store {
                     SELECT COALESCE(MAX(timeline), 0) + 1 + CAST(floor(random() * 1000000000) AS BIGINT), server_timeline(), \
                     COALESCE((SELECT MAX(position) FROM events), 0) FROM log_timelines \
                     HAVING (SELECT server FROM log_timelines ORDER BY timeline DESC LIMIT 1) \
-                    IS DISTINCT FROM server_timeline()
-                    """)
+                    IS DISTINCT FROM server_timeline() AND EXISTS (SELECT 1 FROM writer WHERE epoch = \(epoch))
+                    """),
             ])
         } catch {
             // Another process noted the same.
@@ -69,7 +73,12 @@ extension Store {
     package func requireServerIdentity() async throws(StoreError) {
         guard isShared else { return }
         _ = try await database.read(
-            SQL("server.identity", "SELECT CAST(system_identifier AS TEXT) FROM pg_control_system()"))
+            SQL(
+                "server.identity",
+                """
+                SELECT CAST(system_identifier AS TEXT) || '/' || pg_walfile_name(pg_current_wal_insert_lsn()) \
+                FROM pg_control_system()
+                """))
     }
 
     package func timelines() async throws(StoreError) -> [LogTimeline] {

@@ -100,11 +100,13 @@ struct DatabaseExamination: Sendable {
     private func examineIdentity(_ store: Store, _ note: Notes) async {
         do {
             try await store.requireServerIdentity()
-        } catch {
+        } catch StoreError.forbidden(let reason) {
             note(
                 .fail(
-                    "permissions", "a fail-over cannot be noticed: \(words(of: error))",
-                    "grant the user EXECUTE on that function"))
+                    "permissions", "a fail-over cannot be noticed: \(reason)", "grant the user EXECUTE on that function"
+                ))
+        } catch {
+            note(.fail("permissions", "the server does not say which it is: \(words(of: error))", "see its log"))
         }
     }
 

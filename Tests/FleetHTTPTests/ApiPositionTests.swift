@@ -1,5 +1,8 @@
 import FleetDomain
+import FleetHTTP
 import FleetJSON
+import FleetService
+import FleetStore
 import FleetTestSupport
 import Testing
 
@@ -102,6 +105,19 @@ struct ApiPositionTests {
                     try await service.refused(400, "position_of_another", "GET", path + token, key: .some(another))
                 }
             }
+        }
+    }
+
+    @Test("that was given out in the database which this one was filled from is good here")
+    func moved() async throws {
+        try await TestService.run { service in
+            _ = try await service.found([("owner", "none")])
+            let owner = Principal(subject: "", roles: [.fleetOperator], fleets: [apiName("owner")])
+            let place = LogPlace(position: 1, timeline: 7)
+            let token = service.api.positions.text(of: place, for: owner)
+            let key = try await service.key([.fleetOperator], fleets: [apiName("owner")])
+            #expect(try await !service.ok("GET", "/events?after=" + token, key: .some(key)).rows("events").isEmpty)
+            try await service.ok("GET", "/federations?min_position=" + token, key: .some(key))
         }
     }
 

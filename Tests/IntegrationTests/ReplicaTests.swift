@@ -15,8 +15,15 @@ struct ReplicaTests {
         try await Unit.prepare(on: set.replicas[0])
         let log = Log()
         log.aim(at: set.replicas)
-        let follower = EventFollower()
-        let following = Task { await follower.run(log.replica) }
+        // One at each, so that each kill cuts one of them off.
+        let followers = set.replicas.map { _ in EventFollower() }
+        let following = Task {
+            await withTaskGroup(of: Void.self) { group in
+                for (index, follower) in followers.enumerated() {
+                    group.addTask { await follower.run { log.replica(index + $0) } }
+                }
+            }
+        }
         defer { following.cancel() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for client in 0..<6 {
@@ -44,11 +51,13 @@ struct ReplicaTests {
         }
         let events = try await check(log, on: set)
         log.aim(at: set.replicas)
-        _ = try await eventually("the stream to come to the end of the log") {
-            follower.ids.count >= events.count ? true : nil
+        for follower in followers {
+            _ = try await eventually("the stream to come to the end of the log") {
+                follower.ids.count >= events.count ? true : nil
+            }
+            #expect(Array(follower.ids.prefix(events.count)) == events)
         }
-        #expect(Array(follower.ids.prefix(events.count)) == events)
-        #expect(follower.cuts > 0)
+        #expect(followers.map(\.cuts).reduce(0, +) >= 3)
         following.cancel()
         try await set.stop()
     }

@@ -131,7 +131,7 @@ extension Call {
         let tagged = view.bytes(of: entity)
         if let condition = try condition(hasTarget: true) { try condition.require(ETag(of: tagged)) }
         var response = try answer(place == nil ? tagged : view.bytes(of: entity, place: place), tagged: tagged)
-        let end = api.orchestrator.committed.position
+        let end = api.orchestrator.committed.place
         response.headers.append(
             HTTPField(name: .eventPosition, value: api.positions.text(of: end, for: principal)))
         return response

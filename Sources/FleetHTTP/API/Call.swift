@@ -109,22 +109,25 @@ package final class Call: Sendable {
     /// How long a read waits for the log, and how often it looks.
     private static let positionPatience = Duration.seconds(2)
     private static let positionInterval = Duration.milliseconds(10)
+    /// How long an event may be seen in a database that one process serves before that process knows that it is durable.
+    private static let commitPatience = Duration.milliseconds(100)
 
-    /// The place from which the caller wants to go on; nil when it names none.
+    /// The place from which the caller wants to go on; nil when it names none. Waits for it, because another process may
+    /// have given it out and this one not have read so far.
     ///
     /// - Parameter text: what it sent, if not as `after`.
-    /// - Throws: `invalid_position`, `position_of_another`, `position_in_future`, `resync`.
+    /// - Throws: `invalid_position`, `position_of_another`, `position_in_future`, `resync`, `storage_unavailable`.
     func start(_ text: String? = nil) async throws -> LogPlace? {
         guard let text = text ?? query["after"] else { return nil }
         let place = try await api.positions.place(text, for: principal)
-        // Another process may have given it out, and this one not have read so far.
-        guard try await isReached(place, within: api.replica.isFollower ? Self.positionPatience : .zero) else {
+        let patience = api.store.isShared ? Self.positionPatience : Self.commitPatience
+        guard try await isReached(place, within: patience) else {
             throw FleetError(.positionInFuture, "The log has not come to this position.")
         }
         return place
     }
 
-    /// - Throws: `invalid_position`, `position_of_another`, `position_not_reached`, `resync`.
+    /// - Throws: `invalid_position`, `position_of_another`, `position_not_reached`, `resync`, `storage_unavailable`.
     func awaitPosition() async throws {
         guard let text = query["min_position"] else { return }
         guard try await isReached(api.positions.place(text, for: principal), within: Self.positionPatience) else {
@@ -132,13 +135,15 @@ package final class Call: Sendable {
         }
     }
 
+    /// - Throws: `resync` when the place was lost meanwhile.
     private func isReached(_ place: LogPlace, within patience: Duration) async throws -> Bool {
         let committed = api.orchestrator.committed
         let deadline = ContinuousClock.now + patience
-        while committed.position < place.position || committed.timeline < place.timeline {
+        while !committed.hasReached(place) {
             guard ContinuousClock.now < deadline else { return false }
             try await Task.sleep(for: Self.positionInterval)
         }
+        guard committed.holds(place) else { throw Positions.resync }
         return true
     }
 

@@ -46,7 +46,7 @@ enum EventReplayRoutes {
                 }, answer: { .created("/event-replays/\($0.subject)") }), body: body)
     }
 
-    /// - Throws: `invalid_position`, `position_of_another`, `position_in_future`, `replay_range_invalid`.
+    /// - Throws: `invalid_position`, `position_of_another`, `position_in_future`, `resync`, `replay_range_invalid`.
     static func start(
         to id: Webhook.ID, _ body: JSONObject, under permission: Permission, _ call: Call
     ) async throws -> Response {

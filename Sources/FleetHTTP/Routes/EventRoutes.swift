@@ -16,7 +16,6 @@ enum EventRoutes {
         try call.request.negotiate("application/json")
         let limit = call.query["limit"].flatMap { Int($0) } ?? limitDefault
         var feed = try feed(call)
-        // Known before it is read: of two logs it is taken for the earlier.
         let timeline = call.api.orchestrator.committed.timeline
         let (events, end, _) = try await feed.read(after: after?.position ?? 0, limit: limit)
         try await feed.handOver(events)
@@ -50,7 +49,7 @@ enum EventRoutes {
         let last = call.request.headers[.lastEventID].flatMap { $0.isEmpty ? nil : $0 }
         let start = try await call.start(last)
         let feed = try feed(call)
-        let place = start ?? LogPlace(position: log.position, timeline: log.timeline)
+        let place = start ?? log.place
         let body = ResponseBody { writer in
             let follower = log.tail.follow(as: call.principal.subject)
             defer { follower.end() }
@@ -120,13 +119,16 @@ enum EventRoutes {
                 && (fleet == nil || concerns(event, fleet, view)) && (outcome == nil || event.auditOutcome == outcome)
                 && (action == nil || event.auditAction == action)
         }
+        let timeline = call.api.orchestrator.committed.timeline
         // One more than the page, to know whether there is a next one.
         let (events, end, isCut) = try await feed.read(after: after, limit: page.size + 1)
         let shown = events.prefix(page.size)
         let last = events.count > page.size ? shown.last?.position : isCut ? end : nil
         let found = Page(found: Array(shown), size: page.size)
         let token = { (writer: inout JSONWriter) in
-            if let last { writer.field("next_page_token", call.pageToken(after: call.api.positions.mark(last))) }
+            guard let last else { return }
+            let mark = call.api.positions.mark(LogPlace(position: last, timeline: timeline))
+            writer.field("next_page_token", call.pageToken(after: mark))
         }
         return try call.answer("audit_records", found, next: \.position.description, also: token) { event, writer in
             call.view.writeAudit(of: event, to: &writer)

@@ -16,6 +16,7 @@ enum InboxRoutes {
         let fleet: Fleet.ID = try call.name("fleet_id")
         try await requireOwn(fleet, call)
         let after = try await call.start()
+        let timeline = call.api.orchestrator.committed.timeline
         let reading = CommunicationRouter.Reading(
             fleet: fleet, principal: call.principal, requestID: call.request.identity.requestID,
             limit: call.query["limit"].flatMap { Int($0) } ?? limitDefault,
@@ -44,7 +45,8 @@ enum InboxRoutes {
             call.view.write(delivery, at: now, content: contents[delivery.position], to: &writer)
         }
         writer.endArray()
-        writer.field("next_after", call.api.positions.text(of: inbox.end, for: call.principal))
+        let end = LogPlace(position: inbox.end, timeline: timeline)
+        writer.field("next_after", call.api.positions.text(of: end, for: call.principal))
         writer.endObject()
         return try call.answer(writer.bytes, isObject: false)
     }

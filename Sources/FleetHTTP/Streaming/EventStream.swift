@@ -41,9 +41,12 @@ struct EventStream {
         // With the place, so that who is cut before the first event goes on from here.
         try await write(": events\nretry: 1000\n\(idLine)\n", &writer)
         while !follower.isEnded, !Task.isCancelled, await isStillKnown() {
+            let timeline = committed.timeline
             let (events, end, _) = try await feed.read(
                 after: place.position, limit: Self.roundLength, from: committed.tail)
-            guard let timeline = timelineOfPlace else {
+            let next = LogPlace(position: end, timeline: timeline)
+            // Else what was read is not what would have followed the reader's place when it came there.
+            guard committed.holds(place), committed.holds(next) else {
                 return try await endWithResync("log_restarted", place: "", &writer)
             }
             if !events.isEmpty {
@@ -57,7 +60,7 @@ struct EventStream {
                 }
                 if !text.isEmpty { try await write(text, &writer) }
             }
-            place = LogPlace(position: end, timeline: timeline)
+            place = next
             if end >= committed.position { wasAtEnd = true }
             if isTooFarBehind() { return try await endWithResync("too_far_behind", place: idLine, &writer) }
             if ContinuousClock.now - lastWrite > limits.heartbeatDuration {
@@ -73,13 +76,6 @@ struct EventStream {
         _ reason: StaticString, place: String, _ writer: inout any ResponseBodyWriter
     ) async throws {
         try await write("event: resync\n\(place)data: {\"reason\":\"\(reason)\"}\n\n", &writer)
-    }
-
-    /// The last timeline, if what follows the reader's place there is what would have followed it when it came to it.
-    private var timelineOfPlace: Int64? {
-        let timelines = committed.timelines
-        guard LogTimeline.holds(place.position, of: place.timeline, in: timelines) else { return nil }
-        return timelines.last?.number ?? 0
     }
 
     /// Whether the reader was at the end and has been too far from it for too long: one large batch is no slow reader.

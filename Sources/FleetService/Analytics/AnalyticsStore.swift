@@ -17,6 +17,9 @@ package protocol AnalyticsStore: Dependency {
     /// Up to where in the log it has everything; nil when it has nothing of it, or is not ready for this release.
     func place() async throws -> AnalyticsPlace?
 
+    /// The last place that it has anything of; beyond `place` when a batch did not get to its end.
+    func last() async throws -> AnalyticsPlace?
+
     /// Takes a stretch of the log; returns when it is kept for good. The same again, whole or in other stretches, changes
     /// nothing.
     func insert(_ batch: AnalyticsBatch) async throws

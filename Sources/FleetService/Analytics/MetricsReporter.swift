@@ -50,7 +50,8 @@ package struct MetricsReporter: Sendable {
         do {
             let end = try await store.endOfLog()
             // What it knows of events that were lost in a fail-over is no answer.
-            guard let place = try await analytics.place(), try await store.holds(place.event, at: place.position)
+            guard let place = try await analytics.place(), let last = try await analytics.last(),
+                try await store.holds(last.event, at: last.position)
             else { return nil }
             // With everything that there is, it is as fresh as now; else as its last event.
             let asOf = place.position >= end ? period.asOf : min(place.at, period.asOf)

@@ -41,8 +41,13 @@ package final class InboxBells: Sendable {
         wakeAll()
     }
 
-    /// Has everybody look again: the log was read anew.
-    func wakeAll() {
+    /// Has everybody look again: the log was read anew, and may be shorter.
+    func restart() {
+        state.withLock { $0.last = [:] }
+        wakeAll()
+    }
+
+    private func wakeAll() {
         let sleepers = state.withLock { state in
             defer { state.sleepers = [:] }
             return state.sleepers.values.flatMap(\.values)

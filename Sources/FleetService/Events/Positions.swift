@@ -51,7 +51,7 @@ package struct Positions: Sendable {
     }
 
     /// A position within a token that is sealed by whoever gives it out.
-    package func mark(_ position: Int64) -> String { position.padded + Self.suffix(committed.timeline) }
+    package func mark(_ place: LogPlace) -> String { place.position.padded + Self.suffix(place.timeline) }
 
     /// - Throws: `invalid_position`, `resync`, `storage_unavailable`.
     package func position(ofMark mark: String) async throws(FleetError) -> Int64 {
@@ -65,16 +65,19 @@ package struct Positions: Sendable {
         let number = timeline.isEmpty ? 0 : Int64(timeline.dropFirst())
         guard let number else { throw Self.invalid }
         var timelines = committed.timelines
-        if number > committed.timeline {
-            // It may have begun a moment ago, and this process not know it.
+        var isKnown: Bool { timelines.contains { $0.number == number } }
+        if number != 0, !isKnown {
+            // It may have begun a moment ago, and this process not have read of it.
             do throws(StoreError) { timelines = try await store.timelines() } catch { throw FleetError(storage: error) }
         }
-        guard LogTimeline.holds(position, of: number, in: timelines) else {
-            throw FleetError(
-                .resync, "The log went on without the events before this position; begin again from the state as it is."
-            )
-        }
-        return LogPlace(position: position, timeline: number)
+        guard LogTimeline.holds(position, of: number, in: timelines) else { throw Self.resync }
+        // Of a timeline of another database, which this one was filled from, it is as of before the first.
+        return LogPlace(position: position, timeline: isKnown ? number : 0)
+    }
+
+    package static var resync: FleetError {
+        FleetError(
+            .resync, "The log went on without the events before this position; begin again from the state as it is.")
     }
 
     private static func number(_ text: String) throws(FleetError) -> Int64 {

@@ -70,8 +70,26 @@ package final class CommittedLog: Sendable {
     /// The servers that have carried the log on.
     package var timelines: [LogTimeline] { history.withLock { $0 } }
 
-    /// The number of the last of them; 0 when there is none.
+    /// The number of the last of them; 0 when there is none. Taken before what is read on it: should another begin
+    /// meanwhile, a place is taken for one of the log before, and does not hold for long.
     package var timeline: Int64 { history.withLock { $0.last?.number ?? 0 } }
+
+    /// Where it ends.
+    package var place: LogPlace {
+        let timeline = timeline
+        return LogPlace(position: position, timeline: timeline)
+    }
+
+    /// Whether the log has come to the place.
+    package func hasReached(_ place: LogPlace) -> Bool {
+        position >= place.position
+            && (place.timeline == 0 || timelines.contains { $0.number == place.timeline })
+    }
+
+    /// Whether what comes before the place is what came before it when it was given out.
+    package func holds(_ place: LogPlace) -> Bool {
+        LogTimeline.holds(place.position, of: place.timeline, in: timelines)
+    }
 
     /// Reads the state that the writer goes on from.
     func takeUp(_ store: Store) async throws(StoreError) -> Ledger {
@@ -83,15 +101,15 @@ package final class CommittedLog: Sendable {
 
     /// The log was read anew; what was remembered of it may be old.
     func restart(at position: Int64, on timelines: [LogTimeline]) {
-        history.withLock { $0 = timelines }
-        defer {
-            tail.restart()
-            inboxes.wakeAll()
-        }
+        // Before the new timeline is known: nothing of the log before is taken for a part of it.
+        tail.restart()
         changeOfKeys.store(position, ordering: .releasing)
         changeOfMembers.store(position, ordering: .releasing)
         changeOfSinks.store(position, ordering: .releasing)
         changes.restart(at: position)
         end.store(position, ordering: .releasing)
+        history.withLock { $0 = timelines }
+        tail.pulse()
+        inboxes.restart()
     }
 }

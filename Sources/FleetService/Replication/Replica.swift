@@ -173,7 +173,7 @@ package final class Replica: Service {
                     follower?.cancel()
                     await follower?.value
                     follower = nil
-                    try await store.beginTimeline()
+                    try await store.beginTimeline(epoch: seat.epoch)
                     term = begin(seat)
                 }
                 if !isHolder {
