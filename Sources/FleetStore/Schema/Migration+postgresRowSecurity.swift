@@ -5,7 +5,8 @@
 /// among them: of that each event is judged by itself (`View`), and a policy would be asked about far more than is read.
 extension Migration {
     /// What the policies ask; a part of `postgresFoundation`. They answer with the owner's rights where what they look at is
-    /// narrowed by their answer (`Dialect.secureTables`).
+    /// narrowed by their answer (`Dialect.secureTables`); in PL/pgSQL, because of a function in SQL that is not inlined each
+    /// call plans every statement.
     static let postgresRowSecurity: [String] = [
         """
         CREATE FUNCTION reader_sees_all() RETURNS BOOLEAN LANGUAGE sql STABLE AS $$
@@ -18,20 +19,22 @@ extension Migration {
         $$
         """,
         """
-        CREATE FUNCTION reader_coordinates() RETURNS UUID[] LANGUAGE sql STABLE SECURITY DEFINER AS $$
-            SELECT CAST(string_to_array(COALESCE(current_setting('fleet_coordination.federations', TRUE), ''), ',')
+        CREATE FUNCTION reader_coordinates() RETURNS UUID[] LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+        BEGIN
+            RETURN CAST(string_to_array(COALESCE(current_setting('fleet_coordination.federations', TRUE), ''), ',')
                 AS UUID[])
                 || ARRAY(SELECT federation_id FROM fleet_federations
                     WHERE created_by = current_setting('fleet_coordination.subject', TRUE))
                 || ARRAY(SELECT federation_id FROM fleet_federation_members
-                    WHERE fleet_id = ANY (reader_fleets()) AND role = 'coordinator' AND status = 'active')
-        $$
+                    WHERE fleet_id = ANY (reader_fleets()) AND role = 'coordinator' AND status = 'active');
+        END $$
         """,
         """
-        CREATE FUNCTION reader_federations() RETURNS UUID[] LANGUAGE sql STABLE SECURITY DEFINER AS $$
-            SELECT reader_coordinates()
-                || ARRAY(SELECT federation_id FROM fleet_federation_members WHERE fleet_id = ANY (reader_fleets()))
-        $$
+        CREATE FUNCTION reader_federations() RETURNS UUID[] LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+        BEGIN
+            RETURN reader_coordinates()
+                || ARRAY(SELECT federation_id FROM fleet_federation_members WHERE fleet_id = ANY (reader_fleets()));
+        END $$
         """,
         "CREATE INDEX fleet_federations_by_creator ON fleet_federations (created_by)",
     ]
