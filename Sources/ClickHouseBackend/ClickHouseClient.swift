@@ -112,11 +112,11 @@ final class ClickHouseClient: Sendable {
             } catch is DeadlineExceeded {
                 // It may work on: another is asked the next time, and not twice the time is spent on this one.
                 preferred.withLock { $0 = (index + 1) % settings.addresses.count }
-                throw ClickHouseError.unreachable("no answer from \(address.host):\(address.port) within \(limit)")
+                throw ClickHouseError.unreachable("no answer from \(address.server) within \(limit)")
             } catch let error as ClickHouseError {
                 failure = error
             } catch {
-                failure = .unreachable("\(address.host):\(address.port) cannot be reached: \(Self.words(for: error))")
+                failure = .unreachable("\(address.server) cannot be reached: \(Self.words(for: error))")
             }
         }
         throw failure

@@ -1,4 +1,5 @@
 package import FleetDomain
+package import FleetService
 package import NIOSSL
 
 /// Where ClickHouse is, and as whom it is asked.
@@ -8,44 +9,25 @@ package struct ClickHouseSettings: Sendable {
         package static let portDefault = 8123
         package static let tlsPortDefault = 8443
 
-        package let host: String
-        package let port: Int
+        package let server: ServerAddress
         package let usesTLS: Bool
 
         /// Parses `host`, `host:port`, and both after `http://` or `https://`; an IPv6 address stands in brackets.
         package init?(_ text: String) {
+            usesTLS = text.hasPrefix("https://")
             var rest = Substring(text)
-            usesTLS = rest.hasPrefix("https://")
             for scheme in ["https://", "http://"] where rest.hasPrefix(scheme) {
                 rest = rest.dropFirst(scheme.count)
                 break
             }
             if rest.hasSuffix("/") { rest.removeLast() }
-            var name = rest
-            var number = usesTLS ? Self.tlsPortDefault : Self.portDefault
-            if let colon = rest.lastIndex(of: ":"), !rest.hasSuffix("]") {
-                guard let written = Int(rest[rest.index(after: colon)...]), (1...65_535).contains(written) else {
-                    return nil
-                }
-                name = rest[..<colon]
-                number = written
+            guard let server = ServerAddress(rest, port: usesTLS ? Self.tlsPortDefault : Self.portDefault) else {
+                return nil
             }
-            let isLiteral = name.hasPrefix("[") && name.hasSuffix("]")
-            let inner = isLiteral ? name.dropFirst().dropLast() : name
-            let allowed: (UInt8) -> Bool = { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                    true
-                default: isLiteral && byte == UInt8(ascii: ":")
-                }
-            }
-            guard !inner.isEmpty, inner.utf8.allSatisfy(allowed) else { return nil }
-            host = String(name)
-            port = number
+            self.server = server
         }
 
-        var base: String { "\(usesTLS ? "https" : "http")://\(host):\(port)/" }
+        var base: String { "\(usesTLS ? "https" : "http")://\(server)/" }
     }
 
     package static let retentionDaysDefault = 730

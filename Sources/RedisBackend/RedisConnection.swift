@@ -1,3 +1,4 @@
+import FleetService
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -21,7 +22,7 @@ final class RedisConnection: Sendable {
 
     /// Connects, and nothing more.
     static func open(
-        to address: RedisOptions.Address, tls: RedisOptions.TLS?, patience: Duration,
+        to address: ServerAddress, tls: RedisOptions.TLS?, patience: Duration,
         onMessage: @escaping @Sendable () -> Void = {}
     ) async throws -> RedisConnection {
         let isLiteral = (try? SocketAddress(ipAddress: address.host, port: address.port)) != nil

@@ -1,3 +1,4 @@
+import FleetService
 import NIOCore
 import NIOPosix
 
@@ -19,8 +20,8 @@ struct RedisConnector: Sendable {
     }
 
     private func first(
-        of addresses: [RedisOptions.Address],
-        _ connect: (RedisOptions.Address) async throws -> RedisConnection
+        of addresses: [ServerAddress],
+        _ connect: (ServerAddress) async throws -> RedisConnection
     ) async throws -> RedisConnection {
         var reasons: [String] = []
         for address in addresses {
@@ -35,7 +36,7 @@ struct RedisConnector: Sendable {
         throw RedisError.unreachable(reasons)
     }
 
-    private static func reason(_ error: any Error, _ address: RedisOptions.Address) -> RedisError {
+    private static func reason(_ error: any Error, _ address: ServerAddress) -> RedisError {
         switch error {
         case let error as RedisError: error
         case is NIOConnectionError, is ChannelError, is IOError: .unreachable(["\(address) cannot be connected to"])
@@ -44,7 +45,7 @@ struct RedisConnector: Sendable {
     }
 
     private func connect(
-        to address: RedisOptions.Address, _ onMessage: @escaping @Sendable () -> Void
+        to address: ServerAddress, _ onMessage: @escaping @Sendable () -> Void
     ) async throws -> RedisConnection {
         let connection = try await RedisConnection.open(
             to: address, tls: options.tls, patience: options.connectPatience, onMessage: onMessage)
@@ -102,7 +103,7 @@ struct RedisConnector: Sendable {
     }
 
     /// Most Sentinels ask for no password; one that does is given the servers'.
-    private func master(_ name: String, askedOf address: RedisOptions.Address) async throws -> RedisOptions.Address {
+    private func master(_ name: String, askedOf address: ServerAddress) async throws -> ServerAddress {
         let sentinel = try await RedisConnection.open(
             to: address, tls: options.tls, patience: options.connectPatience)
         defer { sentinel.close() }
@@ -117,6 +118,6 @@ struct RedisConnector: Sendable {
         guard let parts = answer.array, parts.count == 2, let host = parts[0].text, !host.isEmpty,
             let port = parts[1].text.flatMap({ Int($0) }), (1...65_535).contains(port)
         else { throw RedisError.noMaster(name) }
-        return RedisOptions.Address(host: host, port: port)
+        return ServerAddress(host: host, port: port)
     }
 }

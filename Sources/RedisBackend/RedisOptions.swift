@@ -3,18 +3,6 @@ import NIOSSL
 
 /// Which server to use, and how.
 package struct RedisOptions: Sendable {
-    package struct Address: Sendable, Equatable, CustomStringConvertible {
-        package let host: String
-        package let port: Int
-
-        package init(host: String, port: Int) {
-            self.host = host
-            self.port = port
-        }
-
-        package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-    }
-
     /// Never printed, whatever prints the options.
     package struct Password: Sendable, CustomStringConvertible, CustomReflectable {
         let text: String
@@ -46,17 +34,17 @@ package struct RedisOptions: Sendable {
 
     /// Where the Sentinels are, and what they call the master.
     package struct Sentinels: Sendable {
-        package let addresses: [Address]
+        package let addresses: [ServerAddress]
         package let master: String
 
-        package init(addresses: [Address], master: String) {
+        package init(addresses: [ServerAddress], master: String) {
             self.addresses = addresses
             self.master = master
         }
     }
 
     /// Of which the first that answers and is a master is used.
-    package var addresses: [Address] = []
+    package var addresses: [ServerAddress] = []
     /// Instead of addresses.
     package var sentinels: Sentinels?
     package var username: String?

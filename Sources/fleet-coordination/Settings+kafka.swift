@@ -35,19 +35,10 @@ extension Settings {
     }
 
     private static func kafkaBrokers(_ text: String) throws(SettingsError) -> [String] {
-        let brokers = text.split(separator: ",", omittingEmptySubsequences: false).map {
-            $0.trimmingCharacters(in: .whitespaces)
+        guard let brokers = ServerAddress.list(text) else {
+            throw SettingsError("KAFKA_BROKERS", "is not usable; write HOST:PORT, several with commas between")
         }
-        for broker in brokers {
-            // The last colon: an IPv6 address in brackets has more.
-            guard let colon = broker.lastIndex(of: ":"), colon > broker.startIndex,
-                let port = Int(broker[broker.index(after: colon)...]), (1...65_535).contains(port),
-                broker.utf8.allSatisfy({ (33...126).contains($0) }), !broker.contains("/")
-            else {
-                throw SettingsError("KAFKA_BROKERS", "is not usable; write HOST:PORT, several with commas between")
-            }
-        }
-        return brokers
+        return brokers.map(\.description)
     }
 
     private static func kafkaCredentials(_ values: [String: String]) throws(SettingsError) -> KafkaSettings.Credentials?

@@ -1,3 +1,4 @@
+import FleetService
 import Foundation
 import RedisBackend
 
@@ -48,36 +49,11 @@ extension Settings {
 
     private static func addresses(
         _ text: String, named name: String, port usual: Int
-    ) throws(SettingsError) -> [RedisOptions.Address] {
-        var addresses: [RedisOptions.Address] = []
-        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let address = address(part.trimmingCharacters(in: .whitespaces), port: usual) else {
-                throw SettingsError(name, "is not usable; write HOST:PORT, several with commas between them")
-            }
-            addresses.append(address)
+    ) throws(SettingsError) -> [ServerAddress] {
+        guard let addresses = ServerAddress.list(text, port: usual) else {
+            throw SettingsError(name, "is not usable; write HOST:PORT, several with commas between them")
         }
         return addresses
-    }
-
-    /// `host`, `host:port`, or the same of an IPv6 address in brackets.
-    private static func address(_ text: String, port usual: Int) -> RedisOptions.Address? {
-        var host = Substring(text)
-        var rest: Substring
-        if text.hasPrefix("[") {
-            guard let end = text.firstIndex(of: "]") else { return nil }
-            host = text[text.index(after: text.startIndex)..<end]
-            rest = text[text.index(after: end)...]
-        } else {
-            rest = text.firstIndex(of: ":").map { text[$0...] } ?? ""
-            host = text.prefix { $0 != ":" }
-        }
-        var port = usual
-        if !rest.isEmpty {
-            guard rest.removeFirst() == ":", let number = Int(rest), (1...65_535).contains(number) else { return nil }
-            port = number
-        }
-        let isHost = !host.isEmpty && host.utf8.allSatisfy { (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "/") }
-        return isHost ? RedisOptions.Address(host: String(host), port: port) : nil
     }
 
     private static func tls(_ values: [String: String]) throws(SettingsError) -> RedisOptions.TLS? {

@@ -144,7 +144,7 @@ final class ClickHouseServer: Sendable {
 
     /// Asks as the administrator, and answers with text.
     func ask(_ sql: String, in database: String) async throws -> String {
-        var request = HTTPClientRequest(url: "http://\(address.host):\(address.port)/?database=\(database)")
+        var request = HTTPClientRequest(url: "http://\(address.server)/?database=\(database)")
         request.method = .POST
         request.headers = ["X-ClickHouse-User": admin.name, "X-ClickHouse-Key": admin.password]
         request.body = .bytes(ByteBuffer(string: sql))

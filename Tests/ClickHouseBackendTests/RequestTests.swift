@@ -66,11 +66,11 @@ struct ClickHouseRequestTests {
         arguments: [
             ("localhost", "localhost", 8123, false), ("10.0.0.1:9000", "10.0.0.1", 9000, false),
             ("https://ch.example", "ch.example", 8443, true), ("http://ch:1/", "ch", 1, false),
-            ("[::1]:8123", "[::1]", 8123, false), ("https://[::1]", "[::1]", 8443, true),
+            ("[::1]:8123", "::1", 8123, false), ("https://[::1]", "::1", 8443, true),
         ])
     func address(text: String, host: String, port: Int, usesTLS: Bool) {
         let address = ClickHouseSettings.Address(text)
-        #expect(address?.host == host && address?.port == port && address?.usesTLS == usesTLS)
+        #expect(address?.server == ServerAddress(host: host, port: port) && address?.usesTLS == usesTLS)
     }
 
     @Test(

@@ -111,11 +111,11 @@ struct RedisAccessTests {
         }
         #expect(elsewhere?.hasPrefix("the user lacks a permission: ") == true && elsewhere?.contains("key") == true)
         let nothing = try await Self.reason(server) {
-            $0.addresses = [RedisOptions.Address(host: "127.0.0.1", port: 1)]
+            $0.addresses = [ServerAddress(host: "127.0.0.1", port: 1)]
         }
         #expect(nothing == "no server can be used: 127.0.0.1:1 cannot be connected to")
         let several = try await Self.reason(server) {
-            $0.addresses = [RedisOptions.Address(host: "127.0.0.1", port: 1), server.address]
+            $0.addresses = [ServerAddress(host: "127.0.0.1", port: 1), server.address]
         }
         #expect(
             several == """
@@ -153,7 +153,7 @@ struct RedisAccessTests {
         try await master.start()
         try await replica.start()
         var options = RedisOptions.of(master)
-        options.addresses = [RedisOptions.Address(host: "127.0.0.1", port: 1), replica.address, master.address]
+        options.addresses = [ServerAddress(host: "127.0.0.1", port: 1), replica.address, master.address]
         try await RedisCache.run(options) { cache in
             cache.keep(CachedValue(1, "one"), as: "a", for: .seconds(60), replaces: false)
             #expect(await cache.value("a")?.text == "one")
@@ -174,7 +174,7 @@ struct RedisAccessTests {
             let server = try RedisServer(certificates.configuration(name, port: plain.port))
             try await server.start()
             let reason = try await Self.reason(server) {
-                $0.addresses = [RedisOptions.Address(host: host, port: plain.port)]
+                $0.addresses = [ServerAddress(host: host, port: plain.port)]
                 $0.tls = try? certificates.tls(authority)
             }
             #expect((reason == nil) == isTrusted, "\(name) as \(host) by \(authority): \(reason ?? "")")

@@ -136,7 +136,7 @@ struct RedisFaultTests {
         var options = RedisOptions.of(master)
         options.addresses = []
         options.sentinels = RedisOptions.Sentinels(
-            addresses: [RedisOptions.Address(host: "127.0.0.1", port: 1), sentinel.address], master: "main")
+            addresses: [ServerAddress(host: "127.0.0.1", port: 1), sentinel.address], master: "main")
         try await RedisCache.run(options) { cache in
             Self.keep("before", cache)
             #expect(await cache.value("a")?.text == "before")
@@ -157,7 +157,7 @@ struct RedisFaultTests {
     func malformed() async throws {
         let liar = try await Liar("HTTP/1.1 400 Bad Request\r\n\r\n")
         var options = RedisOptions()
-        options.addresses = [RedisOptions.Address(host: "127.0.0.1", port: liar.port)]
+        options.addresses = [ServerAddress(host: "127.0.0.1", port: liar.port)]
         options.backoff = Backoff(first: .milliseconds(5), longest: .milliseconds(20))
         try await RedisCache.run(options, isUsable: false) { cache in
             try await eventually("the reason") { await cache.reason == "the answer is not one of a Redis" }

@@ -54,7 +54,7 @@ final class RedisServer: Sendable {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    var address: RedisOptions.Address { RedisOptions.Address(host: "127.0.0.1", port: port) }
+    var address: ServerAddress { ServerAddress(host: "127.0.0.1", port: port) }
 
     var log: String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
 

@@ -21,7 +21,7 @@ struct RedisBench {
     static func main() async throws {
         var options = RedisOptions()
         options.addresses = [
-            RedisOptions.Address(host: "127.0.0.1", port: Int(CommandLine.arguments.last ?? "") ?? 6379)
+            ServerAddress(host: "127.0.0.1", port: Int(CommandLine.arguments.last ?? "") ?? 6379)
         ]
         let cache = RedisCache(options)
         let running = Task { try await cache.run() }
