@@ -88,6 +88,13 @@ package final class ClickHouse: AnalyticsStore {
         Int(try await client.read("SELECT max(version) FROM fleet_migrations").first?.integer(0) ?? 0)
     }
 
+    /// Whose log it has; nil before it has any.
+    package func installation() async throws -> String? {
+        let tables = try await client.read(
+            "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'fleet_settings'")
+        return try tables.first?.integer(0) ?? 0 > 0 ? try await setting("installation") : nil
+    }
+
     /// Two logs in one database would be added up.
     private func claim(for installation: String) async throws {
         guard let owner = try await setting("installation") else { return try await set("installation", installation) }

@@ -150,8 +150,8 @@ final class ClickHouseClient: Sendable {
         case let error as HTTPClientError where error == .connectTimeout || error == .deadlineExceeded:
             "no answer in time"
         case let error as HTTPClientError where error == .remoteConnectionClosed: "it closed the connection"
-        case let error as NIOSSLError: "TLS failed: \(error)"
-        case let error as NIOSSLExtraError: "TLS failed: \(error)"
+        case let error as NIOSSLError: "TLS failed: \(tlsReason(of: error))"
+        case let error as NIOSSLExtraError: "TLS failed: \(tlsReason(of: error))"
         default: "\(error)"
         }
     }

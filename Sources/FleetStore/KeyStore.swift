@@ -32,11 +32,14 @@ package struct KeyStore: Sendable {
     package func prepare() async throws(StoreError) {
         // Who may not make them can use those that are there.
         try await database.prepareRoles()
-        let isMade = Set(try await database.tableNames()).isSuperset(of: ["data_keys", "labels"])
-        if isMade, try await database.isGranted("data_keys") { return }
+        if try await isMade(), try await database.isGranted("data_keys") { return }
         let dialect = database.dialect
         try await database.commit(
             dialect.lockSchema + dialect.makeSchema + Self.schema(in: dialect) + dialect.grantTables)
+    }
+
+    package func isMade() async throws(StoreError) -> Bool {
+        Set(try await database.tableNames()).isSuperset(of: ["data_keys", "labels"])
     }
 
     private static func schema(in dialect: Dialect) -> [SQL] {

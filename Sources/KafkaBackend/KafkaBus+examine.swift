@@ -28,7 +28,7 @@ extension KafkaBus: Examinable {
         }
         note(
             missing.isEmpty
-                ? .ok("topics", "all \(topics.count) are there")
+                ? .ok("topics", topics.count == 1 ? "the topic is there" : "all \(topics.count) are there")
                 : .warn(
                     "topics", "not there: \(missing.joined(separator: ", "))",
                     "nothing where the service may make topics; else make them, as docs/kafka.md says"))

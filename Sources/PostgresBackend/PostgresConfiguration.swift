@@ -37,8 +37,18 @@ package struct PostgresConfiguration: Sendable {
         self.readers = readers
         self.statementTimeout = statementTimeout
         self.retries = retries
-        guard let options = PQconninfoParse(url, nil) else { throw .failed("libpq does not understand the URL") }
+        guard Self.isUnambiguous(url), let options = PQconninfoParse(url, nil) else {
+            throw .failed("libpq does not understand the URL")
+        }
         PQconninfoFree(options)
+    }
+
+    /// Whether user and password end where they seem to. With an `@` or a `/` in the password that is not percent-encoded
+    /// libpq takes what follows for the host or the port, and quotes it when that fails.
+    private static func isUnambiguous(_ url: String) -> Bool {
+        let parts = url.split(separator: "@", omittingEmptySubsequences: false)
+        let credentials = parts[0].drop { $0 != ":" }.dropFirst("://".count)
+        return parts.count == 1 || parts.count == 2 && !credentials.contains("/")
     }
 
     /// Connects, or has failed to: `PQstatus` tells. Blocks for at most its time a host.

@@ -247,7 +247,16 @@ final class PostgresConnection {
     /// libpq's own words, in one line.
     private var lastError: String {
         let text = String(cString: PQerrorMessage(handle))
-        let lines = text.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix(while: \.isWhitespace) }
+        var lines: [String] = []
+        for line in text.split(whereSeparator: \.isNewline) {
+            var line = String(line.trimmingPrefix(while: \.isWhitespace))
+            // What it advises is ours to say; and it says the same of each way that it tried.
+            guard !line.hasSuffix("?"), !line.hasPrefix("Either provide the file"), !lines.contains(line) else {
+                continue
+            }
+            if line.hasSuffix(".") { line.removeLast() }
+            lines.append(line)
+        }
         return lines.isEmpty ? "the connection was lost" : lines.joined(separator: "; ")
     }
 }

@@ -1,4 +1,5 @@
 import DequeModule
+import FleetService
 import NIOCore
 import NIOSSL
 
@@ -49,8 +50,8 @@ final class Pipeline: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
-        case let error as NIOSSLError: finish(.untrusted("\(error)"))
-        case let error as NIOSSLExtraError: finish(.untrusted("\(error)"))
+        case let error as NIOSSLError: finish(.untrusted(tlsReason(of: error)))
+        case let error as NIOSSLExtraError: finish(.untrusted(tlsReason(of: error)))
         case let error as RedisError: finish(error)
         default: finish(.closed)
         }

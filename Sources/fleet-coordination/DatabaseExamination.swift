@@ -1,3 +1,4 @@
+import ClickHouseBackend
 import FleetDomain
 import FleetService
 import FleetStore
@@ -34,7 +35,7 @@ struct DatabaseExamination: Sendable {
         let store = Store(database: try await SQLiteDatabase.openReadOnly(path: path))
         do {
             note(.ok("version", "SQLite \(try await store.database.sqliteVersion())"))
-            try await examineSchema(of: store, note)
+            if try await examineSchema(of: store, note) { try await examineKeys(of: store, note) }
             note(try await .latency { _ = try await store.database.find(.ping) })
             await store.database.close()
         } catch {
@@ -58,10 +59,15 @@ struct DatabaseExamination: Sendable {
                 .warn(
                     "user", "is a superuser", "make a user that owns nothing but this database: docs/postgresql.md"))
         }
-        await examineRoles(database, facts, note)
-        await examineRights(database, try await KeyStore.open(settings).database, note)
-        await examineIdentity(store, note)
-        try await examineSchema(of: store, note)
+        do {
+            let isCurrent = try await examineSchema(of: store, note)
+            await examineRoles(database, facts, note)
+            await examineRights(database, try await KeyStore.open(settings).database, note)
+            await examineIdentity(store, note)
+            if isCurrent { try await examineKeys(of: store, note) }
+        } catch SchemaError.closed {
+            note(.fail("schema", SchemaError.closed.problem, SchemaError.closed.advice))
+        }
         note(try await .clock { try await database.postgresClock().milliseconds })
         note(try await .latency { _ = try await database.find(.ping) })
     }
@@ -112,18 +118,84 @@ struct DatabaseExamination: Sendable {
 
     // MARK: Both
 
-    private func examineSchema(of store: Store, _ note: Notes) async throws {
+    /// - Returns: whether it is there, and as it should be.
+    /// - Throws: `SchemaError.closed`, after which there is nothing more to look at.
+    private func examineSchema(of store: Store, _ note: Notes) async throws -> Bool {
         do {
             try await store.requireCurrentSchema()
             note(.ok("schema", "is current"))
+            return true
         } catch let error as SchemaError {
             switch error {
             case .behind(found: 0, _): note(.ok("schema", "not made yet; the first start makes it"))
             // A start takes the steps, too.
             case .behind: note(.warn("schema", error.problem, error.advice))
             case .newer, .foreign, .forbidden, .incomplete: note(.fail("schema", error.problem, error.advice))
+            case .closed: throw error
             }
+            return false
         }
+    }
+
+    /// Whether the data keys can be unwrapped.
+    private func examineKeys(of store: Store, _ note: Notes) async throws {
+        do {
+            let isMade =
+                switch settings.database {
+                case .sqlite: try await examineKeyFile(of: store)
+                case .postgres:
+                    try await Vault.examine(try await KeyStore.open(settings), key: encryptionKey(), of: store)
+                }
+            note(.ok("keys", isMade ? "can be unwrapped" : "not made yet; the first start makes them"))
+        } catch let error as VaultError {
+            note(.fail("keys", error.problem, error.advice))
+        }
+    }
+
+    private func examineKeyFile(of store: Store) async throws -> Bool {
+        let path = KeyStore.path(in: settings.dataDirectory)
+        guard FileManager.default.fileExists(atPath: path) else { return false }
+        let keys = KeyStore(database: try await SQLiteDatabase.openReadOnly(path: path))
+        do {
+            let isMade = try await Vault.examine(keys, key: encryptionKey(), of: store)
+            await keys.database.close()
+            return isMade
+        } catch {
+            await keys.database.close()
+            throw error
+        }
+    }
+
+    /// The one that is configured, or else the one that the service has made.
+    private func encryptionKey() throws -> KeyEncryptionKey? {
+        if let key = settings.encryptionKey { return key }
+        let path = EncryptionKeyFile.path(in: settings.dataDirectory)
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return try Settings.encryptionKey(inFile: path, named: path)
+    }
+
+    /// Whether what ClickHouse has is of this database's log. Where this cannot be read, that is said already.
+    func examineOwner(of clickHouse: ClickHouse, _ note: Notes) async throws {
+        guard let owner = try await clickHouse.installation(), let own = try? await installation(), own != owner
+        else { return }
+        note(.fail("schema", "its database is that of another installation", "set CLICKHOUSE_DATABASE"))
+    }
+
+    /// - Returns: nothing that is one where the log was never handed on.
+    private func installation() async throws -> String {
+        if case .sqlite(let path) = settings.database, !FileManager.default.fileExists(atPath: path) { return "" }
+        let store = try await Store.openForReading(settings)
+        let own: Result<String, any Error>
+        do {
+            try await store.requireCurrentSchema()
+            own = .success(try await AnalyticsSink.installation(of: store) ?? "")
+        } catch SchemaError.behind(found: 0, _) {
+            own = .success("")
+        } catch {
+            own = .failure(error)
+        }
+        await store.database.close()
+        return try own.get()
     }
 
     /// The directory of the service's files, which also a service on PostgreSQL writes to.

@@ -134,11 +134,8 @@ struct DatabaseMove {
     ) async throws -> Answer {
         do { return try await body() } catch {
             guard error is StoreError || error is SchemaError else { throw error }
-            let advice =
-                switch address {
-                case .sqlite: advice
-                case .postgres: "check that it runs, the address and DATABASE_PASSWORD"
-                }
+            // A PostgreSQL that cannot be had says itself what to do.
+            if case .postgres = address { throw PlaceError(place: argument, cause: error) }
             throw PlaceError(place: argument, cause: error, advice: advice)
         }
     }
@@ -195,6 +192,11 @@ extension Settings {
 extension MoveError {
     fileprivate var complaint: SettingsError {
         switch self {
+        case .keysFilled:
+            SettingsError(
+                "--to",
+                "has data keys already; name a database that nothing was kept in, and for SQLite a DATA_DIR without keys.db"
+            )
         case .filled(let table):
             SettingsError("--to", "is not empty: \(table) holds rows; name a database that nothing was kept in")
         case .sourceServed(let url):

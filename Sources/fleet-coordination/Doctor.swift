@@ -2,6 +2,7 @@ import ArgumentParser
 import ClickHouseBackend
 import FleetJSON
 import FleetService
+import FleetStore
 import Foundation
 import KafkaBackend
 import Logging
@@ -79,8 +80,10 @@ struct Doctor: AsyncParsableCommand {
         }
         if let clickHouse = settings.clickHouse.map({ ClickHouse($0) }) {
             patients.append(
-                Patient(
-                    name: "clickhouse", settings: "CLICKHOUSE_ADDR and CLICKHOUSE_…", examine: clickHouse.examine))
+                Patient(name: "clickhouse", settings: "CLICKHOUSE_ADDR and CLICKHOUSE_…") {
+                    try await clickHouse.examine($0)
+                    try await database.examineOwner(of: clickHouse, $0)
+                })
         } else {
             patients.append(none("clickhouse", "none; the database sums up"))
         }
@@ -97,7 +100,8 @@ struct Doctor: AsyncParsableCommand {
                     found.next, "no answer within \(deadline)", "look at the server, the firewall, \(patient.settings)")
             )
         } catch {
-            found.note(.fail(found.next, "\(words(of: error))", "look whether it runs, and at \(patient.settings)"))
+            let advice = (error as? StoreError)?.advice ?? "look whether it runs, and at \(patient.settings)"
+            found.note(.fail(found.next, "\(words(of: error))", advice))
         }
         return found.all
     }

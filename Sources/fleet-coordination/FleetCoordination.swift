@@ -14,6 +14,8 @@ struct FleetCoordination: AsyncParsableCommand {
 
     /// Every failure is one line on standard error and an exit code that is not 0.
     static func main() async {
+        // What it keeps is for its own user alone.
+        umask(0o077)
         do {
             var command = try await asyncParseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -61,58 +63,5 @@ struct PlaceError: Error {
             }
         guard case StoreError.unavailable = cause, !advice.isEmpty else { return text }
         return text.dropLast() + "; \(advice)."
-    }
-}
-
-extension SchemaError {
-    /// - Parameter place: the argument that names the database.
-    fileprivate func remedy(at place: String) -> String { "\(place): \(problem); \(advice)." }
-
-    var problem: String {
-        switch self {
-        case .newer(let found, let known): "the schema is at version \(found), this program knows \(known)"
-        case .foreign: "the database holds the tables of something else"
-        case .behind(let found, let known): "the schema is at version \(found), not \(known)"
-        case .forbidden(let reason): "the user may not make or change the schema and its roles: \(reason)"
-        case .incomplete: "the database was not filled to the end"
-        }
-    }
-
-    var advice: String {
-        switch self {
-        case .newer: "run a newer program"
-        case .foreign: "name an empty one"
-        case .behind: "run 'fleet-coordination migrate' first"
-        case .forbidden: "run 'fleet-coordination migrate' as one who may: docs/postgresql.md"
-        case .incomplete: "run 'fleet-coordination migrate --from … --to …' again"
-        }
-    }
-}
-
-extension VaultError {
-    fileprivate var remedy: String {
-        switch self {
-        case .wrongKey:
-            "ENCRYPTION_KEY_FILE: the data keys are wrapped by another key; name the file that holds that one."
-        case .missing:
-            "DATA_DIR: keys.db is missing; restore it from its copy: without it nobody can read what is sealed in the log."
-        case .ofAnotherLog:
-            "DATA_DIR: keys.db holds the keys of another database; restore the one that belongs to DATABASE_URL."
-        }
-    }
-}
-
-extension StoreError {
-    fileprivate func remedy(at place: String) -> String {
-        switch self {
-        case .conflict(let constraint): "the database refused a change: \(constraint)."
-        case .full: "no space is left where \(place) points; free some and start again."
-        case .busy(let reason), .unavailable(let reason): "\(place): \(reason)."
-        case .superseded(let reason): "another process serves \(place): \(reason)."
-        case .outcomeUnknown(let reason): "a commit has an unknown outcome: \(reason)."
-        case .corrupt(let reason): "\(place): this is not a database of the service, or it is damaged: \(reason)."
-        case .forbidden(let reason): "\(place): the user may not do what is needed: \(reason); see docs/postgresql.md."
-        case .failed(let reason): "the database refused a statement: \(reason)."
-        }
     }
 }

@@ -29,7 +29,9 @@ extension ClickHouseTests {
         func foreign() async throws {
             try await ClickHouseServer.database { settings, server in
                 try await Self.with(settings) { clickHouse in
+                    #expect(try await clickHouse.installation() == nil)
                     try await clickHouse.migrate(for: "one") { _ in true }
+                    #expect(try await clickHouse.installation() == "one")
                     let other = await Self.reason { try await clickHouse.migrate(for: "other") { _ in true } }
                     #expect(other == "its database is that of another installation; give each one of its own")
                     _ = try await server.ask("INSERT INTO fleet_migrations (version) SELECT 99", in: settings.database)

@@ -60,6 +60,25 @@ struct DatabaseUserTests {
         await user.drop()
     }
 
+    @Test("who was not let into a schema that is there is told so, whatever it runs")
+    func closed() async throws {
+        let (directory, user) = (try ScratchDirectory(), try await WeakUser())
+        _ = try await ServiceProcess.run(in: directory, ["DATABASE_URL": user.database.url], ["migrate"])
+        for command in [["serve"], ["migrate"], ["events", "rebuild"]] {
+            let (status, _, errors) = try await ServiceProcess.run(in: directory, ["DATABASE_URL": user.url], command)
+            #expect(status == .exited(1))
+            #expect(
+                errors.lines == [
+                    "fleet-coordination: DATABASE_URL: the schema is there, and the user may not use it; "
+                        + "grant the user fleet_coordination_writer: docs/postgresql.md."
+                ], "\(command): \(errors)")
+        }
+        let doctor = try await ServiceProcess.run(in: directory, ["DATABASE_URL": user.url], ["doctor"])
+        #expect(doctor.status == .exited(1))
+        #expect(doctor.output.lines.count { $0.hasPrefix("FAIL") } == 1, "\(doctor.output)")
+        await user.drop()
+    }
+
     private static let adminURL = ProcessInfo.processInfo.environment["DATABASE_ADMIN_URL"]
 
     /// The address of a database for who may do everything there.

@@ -42,6 +42,20 @@ struct DoctorTests {
         #expect(report["ok"] == .bool(true) && report["findings"]?.arrayValue?.count == beside.count, "\(run)")
     }
 
+    @Test("says that the data keys are wrapped by another key, or are not there")
+    func keys() async throws {
+        let directory = try ScratchDirectory()
+        let service = try await ServiceProcess.start(in: directory)
+        #expect(try await doctor(in: directory, exits: 0).contains("ok sqlite keys can be unwrapped"))
+        try await service.stop()
+        let other = try directory.write(Data(repeating: 7, count: 32).base64EncodedString(), to: "other-key")
+        let wrong = try await doctor(in: directory, ["ENCRYPTION_KEY_FILE": other], exits: 1)
+        #expect(wrong.contains("FAIL sqlite keys the data keys are wrapped by another key"), "\(wrong)")
+        try FileManager.default.removeItem(atPath: directory.data + "/encryption-key")
+        let none = try await doctor(in: directory, exits: 1)
+        #expect(none.contains("FAIL sqlite keys the data keys are wrapped by another key"), "\(none)")
+    }
+
     @Test(
         "says what state the schema is in",
         arguments: [

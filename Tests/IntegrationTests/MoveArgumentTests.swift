@@ -67,7 +67,7 @@ struct MoveArgumentTests {
         try await service.stop()
         let unreachable = try await complaint(in: directory, "--from", from, "--to", Self.postgres)
         #expect(unreachable.hasPrefix("--to: connection to server at \"127.0.0.1\", port 9 failed"), "\(unreachable)")
-        #expect(unreachable.hasSuffix("; check that it runs, the address and DATABASE_PASSWORD."), "\(unreachable)")
+        #expect(unreachable.hasSuffix("; check that it runs, the host and the port."), "\(unreachable)")
 
         try FileManager.default.moveItem(atPath: directory.data + "/keys.db", toPath: directory.path + "/keys.db")
         #expect(

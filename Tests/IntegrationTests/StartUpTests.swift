@@ -18,6 +18,10 @@ struct StartUpTests {
         #expect(!service.child.errors.contains(key))
         let attributes = try FileManager.default.attributesOfItem(atPath: directory.keyFile)
         #expect(attributes[.posixPermissions] as? Int == 0o600)
+        for file in ["fleet-coordination.db", "keys.db"] {
+            let attributes = try FileManager.default.attributesOfItem(atPath: "\(directory.data)/\(file)")
+            #expect(attributes[.posixPermissions] as? Int == 0o600, "\(file)")
+        }
         #expect(try await service.send("GET", "/whoami", key: key).status == 200)
         #expect(try await service.stop() == .exited(0))
 

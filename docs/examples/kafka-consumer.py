@@ -1,6 +1,6 @@
 """Reads the service's events from Kafka, and handles each of them once.
 
-    pip install confluent-kafka cloudevents
+    pip install confluent-kafka 'cloudevents<2'
     python3 kafka-consumer.py --brokers localhost:9092 --state events.db
 
 The service publishes at least once: after a crash, or when brokers fail, some records come again. Within a partition,

@@ -111,10 +111,20 @@ package final class AnalyticsSink: Service {
         try? await Task.sleep(for: limits.backoff.pause(after: failures))
     }
 
+    private static let installation = "analytics_installation"
+
     /// Names the log, for as long as its database exists.
     private func installation() async throws -> String {
-        let bytes = try await store.setting("analytics_installation") { (0..<16).map { _ in .random(in: 0...255) } }
-        return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        Self.text(try await store.setting(Self.installation) { (0..<16).map { _ in .random(in: 0...255) } })
+    }
+
+    /// The same, if the log was ever handed on.
+    package static func installation(of log: Store) async throws -> String? {
+        try await log.setting(installation).map(text)
+    }
+
+    private static func text(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     /// Where both agree that everything before was taken.

@@ -72,6 +72,18 @@ package final class Vault: Sendable {
         return vault
     }
 
+    /// That these keys are those of `log` and wrapped by `key`; nothing is written.
+    ///
+    /// - Returns: whether there are any yet.
+    /// - Throws: `VaultError`.
+    package static func examine(_ store: KeyStore, key: KeyEncryptionKey?, of log: Store) async throws -> Bool {
+        guard try await store.isMade() else { return false }
+        try await requireBelonging(store, to: log)
+        guard let wrapped = try await store.label(check) else { return false }
+        guard key?.unwrap(wrapped, as: check) != nil else { throw VaultError.wrongKey }
+        return true
+    }
+
     /// That these keys, as they are, are those of `log`.
     ///
     /// - Throws: `VaultError.missing` and `.ofAnotherLog`.

@@ -110,8 +110,8 @@ package struct Move: Sendable {
         }
         try await target.keys.prepare()
         if !isBegun {
-            if let table = try await target.keys.database.firstFilled(of: Tables.ofKeys) {
-                throw MoveError.filled(table)
+            guard try await target.keys.database.firstFilled(of: Tables.ofKeys) == nil else {
+                throw MoveError.keysFilled
             }
             try await target.log.migrate(now: now)
         }
@@ -188,6 +188,8 @@ package struct Move: Sendable {
 package enum MoveError: Error, Equatable {
     /// The target holds rows of this table.
     case filled(String)
+    /// There are data keys where those of the target would be.
+    case keysFilled
     /// A service decides on the source, there.
     case sourceServed(url: String)
     /// A service decides on the target, there.

@@ -35,6 +35,8 @@ package enum SchemaError: Error, Equatable {
     case behind(found: Int64, known: Int64)
     /// The user may not take the steps, or may not read as the role that lists are read by; with the engine's words.
     case forbidden(String)
+    /// The schema is there, and the user may not even look into it.
+    case closed
     /// It was begun to be filled from another database, and not finished.
     case incomplete
 }

@@ -5,7 +5,7 @@ extension Store {
     ///
     /// - Parameter last: no later step is taken; for a test that begins with an earlier schema.
     /// - Returns: the steps taken; none when it was up to date.
-    /// - Throws: `SchemaError.newer`, `.foreign` or `.forbidden`, `StoreError.forbidden`, and nothing is written.
+    /// - Throws: `SchemaError.newer`, `.foreign`, `.closed` or `.forbidden`, `StoreError.forbidden`, and nothing is written.
     @discardableResult
     package func migrate(now: Timestamp, upTo last: Int64 = .max) async throws -> [Migration] {
         try await requireServerIdentity()
@@ -71,6 +71,7 @@ extension Store {
     /// - Throws: `SchemaError`, save `.behind`.
     func schemaVersion() async throws -> Int64 {
         let known = knownVersion
+        guard try await database.isOpen() else { throw SchemaError.closed }
         let tables = try await database.tableNames()
         guard tables.contains("fleet_schema_migrations") else {
             guard tables.isEmpty else { throw SchemaError.foreign }
@@ -87,6 +88,18 @@ extension Store {
 }
 
 extension SQLDatabase {
+    /// Whether the user may use the schema, where there is one already.
+    func isOpen() async throws(StoreError) -> Bool {
+        guard dialect == .postgres else { return true }
+        let rows = try await read(
+            SQL(
+                "schema.open",
+                """
+                SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = current_setting('search_path')
+                """))
+        return try rows.first?.bool(0) ?? true
+    }
+
     /// The tables that are there.
     func tableNames() async throws(StoreError) -> [String] {
         let query: SQL =

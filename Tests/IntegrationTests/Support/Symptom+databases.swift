@@ -28,6 +28,19 @@ extension Symptom {
             await user.drop()
             return printed
         },
+        Symptom(
+            name: "a user of PostgreSQL that was not let into the schema",
+            line:
+                "fleet-coordination: DATABASE_URL: the schema is there, and the user may not use it; "
+                + "grant the user fleet_coordination_writer: docs/postgresql.md."
+        ) { directory in
+            guard TestDatabase.postgresURL != nil else { return nil }
+            let user = try await WeakUser()
+            _ = try await run(directory, ["DATABASE_URL": user.database.url], ["migrate"])
+            let printed = try await run(directory, ["DATABASE_URL": user.url])
+            await user.drop()
+            return printed
+        },
         refusedStart(
             "a database of something else", [:],
             "DATABASE_URL: the database holds the tables of something else; name an empty one."

@@ -36,7 +36,7 @@ extension Symptom {
         Symptom(
             name: "a move to where nobody listens",
             line: "fleet-coordination: --to: connection to server at \"127.0.0.1\", port 9 failed: <reason>; "
-                + "check that it runs, the address and DATABASE_PASSWORD."
+                + "check that it runs, the host and the port."
         ) { directory in
             _ = try await run(directory, [:], ["migrate"])
             return try await move(directory, to: nobody)

@@ -33,8 +33,15 @@ extension Symptom {
             "a PostgreSQL address that is none", ["DATABASE_URL": "postgres://%zz/fleet"],
             "DATABASE_URL is not usable; write postgres://USER@HOST:PORT/NAME, special characters percent-encoded."),
         refusedStart(
+            "a PostgreSQL's password with a slash", ["DATABASE_URL": "postgres://fleet:pass/word@127.0.0.1/fleet"],
+            "DATABASE_URL is not usable; write postgres://USER@HOST:PORT/NAME, special characters percent-encoded."),
+        refusedStart(
+            "a PostgreSQL's password with an at", ["DATABASE_URL": "postgres://fleet:pass@word@127.0.0.1/fleet"],
+            "DATABASE_URL is not usable; write postgres://USER@HOST:PORT/NAME, special characters percent-encoded."),
+        refusedStart(
             "a PostgreSQL that nobody serves", ["DATABASE_URL": "postgres://127.0.0.1:9/fleet?connect_timeout=2"],
-            "DATABASE_URL: connection to server at \"127.0.0.1\", port 9 failed: <reason>."),
+            "DATABASE_URL: connection to server at \"127.0.0.1\", port 9 failed: <reason>; "
+                + "check that it runs, the host and the port."),
         refusedStart(
             "a pool of nothing", ["DATABASE_URL": "postgres://127.0.0.1/fleet", "DATABASE_POOL_SIZE": "0"],
             "DATABASE_POOL_SIZE is not usable; write a number of connections from 1 to 256."),
