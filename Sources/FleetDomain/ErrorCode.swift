@@ -108,3 +108,8 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case outcomeUnknown = "outcome_unknown"
     case shuttingDown = "shutting_down"
 }
+
+extension ErrorCode {
+    /// Whether it says that an object is not there, or is hidden.
+    package var isOfAbsence: Bool { self != .routeNotFound && rawValue.hasSuffix("_not_found") }
+}

@@ -127,6 +127,53 @@ struct ReplicaTests {
         try await set.stop()
     }
 
+    @Test("What is hidden and what is absent look alike at a follower, whatever the caller pretends")
+    func hidden() async throws {
+        let set = try await ReplicaSet(count: 2)
+        let index = try await set.writer()
+        let (writer, follower) = (set.replicas[index], set.replicas[1 - index])
+        for fleet in ["own", "hidden"] {
+            let made = try await writer.send(
+                "POST", "/fleets", #"{"fleet_id":"\#(fleet)","name":"\#(fleet)","organization":"o"}"#)
+            #expect(made.status == 201, "\(made.text)")
+        }
+        let key = try #require(
+            try await writer.send(
+                "POST", "/api-keys", #"{"name":"own","roles":["fleet_operator"],"fleet_ids":["own"]}"#)["key"]?
+                .stringValue)
+        for replica in [writer, follower] {
+            for headers in [[:], ["Fleet-Forwarded": "1"]] {
+                for method in ["GET", "HEAD"] {
+                    // Names of one length, and ids that are given, so that the lengths are the same.
+                    let headers = headers.merging(["X-Request-ID": "r"]) { $1 }
+                    let hidden = try await replica.send(method, "/fleets/hidden", key: key, headers: headers)
+                    let absent = try await replica.send(method, "/fleets/absent", key: key, headers: headers)
+                    #expect(hidden.status == 404 && absent.status == 404, "\(hidden.status) \(absent.status)")
+                    #expect(hidden.text == absent.text.replacing("absent", with: "hidden"))
+                    #expect(hidden.headers == absent.headers && hidden.headers["x-request-id"] == "r")
+                }
+            }
+        }
+        let audit = try await writer.send("GET", "/audit-log?outcome=denied")
+        #expect(audit["audit_records"]?.arrayValue?.isEmpty == false, "\(audit.text)")
+        try await set.stop()
+    }
+
+    @Test("A target is forwarded with all that it has")
+    func target() async throws {
+        let set = try await ReplicaSet(count: 2)
+        let follower = set.replicas[1 - (try await set.writer())]
+        _ = try await follower.send("POST", "/fleets", #"{"fleet_id":"kept","name":"kept","organization":"o"}"#)
+        let connection = try RawConnection(port: follower.port)
+        try connection.send(
+            "DELETE \(ServiceProcess.base)/fleets/kept#more HTTP/1.1\r\nHost: a\r\n"
+                + "Authorization: Bearer \(ReplicaSet.adminKey)\r\nConnection: close\r\n\r\n")
+        #expect(connection.receiveToEnd().hasPrefix("HTTP/1.1 400 "))
+        let fleet = try await follower.send("GET", "/fleets/kept")
+        #expect(fleet["status"]?.stringValue == "active", "\(fleet.text)")
+        try await set.stop()
+    }
+
     /// What was acknowledged is there once, no window is promised twice, and each replica tells the same log.
     ///
     /// - Returns: the ids of its events.

@@ -34,13 +34,14 @@ extension API {
         if !call.endpoint.isWrite {
             let result: Result<Response, any Error>
             do { result = .success(try await answer(call)) } catch { result = .failure(error) }
-            // The writer's memory was asked for, or a crossing is to be noted.
-            let isForWriter = call.isForWriter || (result.failure as? FleetError)?.code == .shuttingDown
+            // The writer's memory was asked for, or a crossing is to be noted. And what is absent is told by whoever tells
+            // what is hidden, as late and in the same words.
+            let code = (result.failure as? FleetError)?.code
+            let isForWriter = call.isForWriter || code == .shuttingDown || code?.isOfAbsence == true
             if !isForWriter { return try result.get() }
         }
         let request = call.request
-        let body = try await request.http.body.collect(upTo: request.limits.bodyBytesMax)
-        try Task.checkCancellation()
+        let body = try await request.bytes()
         let isRepeatable = !call.endpoint.isWrite || call.isDryRun || call.hasIdempotencyKey
         let answer = try await forwarder.forward(request, body, by: replica, isRepeatable: isRepeatable)
         if let answer { return answer }

@@ -22,7 +22,7 @@ package final class API: Sendable {
     package let reporter: MetricsReporter
     package let metrics: MetricsRegistry
     package let requiresIfMatch: Bool
-    let forwarder = Forwarder()
+    let forwarder: Forwarder
     /// Makes the hash under which a principal is logged.
     package let callerHash: @Sendable (Principal) -> String
 
@@ -40,6 +40,7 @@ package final class API: Sendable {
         self.environment = environment
         self.authenticator = authenticator
         self.sealer = sealer
+        forwarder = Forwarder(sealer)
         self.vault = vault
         self.audit = audit
         router = CommunicationRouter(store: store, orchestrator: orchestrator, environment: environment)

@@ -14,7 +14,7 @@ import NIOPosix
 ///
 /// The caller's own credentials go along and are checked there: that it was forwarded gives it no right.
 struct Forwarder: Sendable {
-    /// Marks what was forwarded, so that it is forwarded once.
+    /// Marks what was forwarded, so that it is forwarded once. Its value only the processes on one database can make.
     private static let mark = "Fleet-Forwarded"
     /// How long somebody is waited for who decides: longer than an election takes.
     private static let patience = Duration.seconds(8)
@@ -28,9 +28,14 @@ struct Forwarder: Sendable {
         "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
         "upgrade", "content-length", "host", "expect",
     ]
+    /// What each process says itself.
+    private static let own: Set<String> = ["date", "server", "x-request-id", "x-correlation-id"]
 
+    private let sealer: Sealer
     /// Of all forwarded requests together: a hundred are asked again about ten times each while another is elected.
     private let retries = RetryBudget(RetryBudget.Limits(reserve: 1000))
+
+    init(_ sealer: Sealer) { self.sealer = sealer }
 
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration(
@@ -48,7 +53,7 @@ struct Forwarder: Sendable {
     func forward(
         _ request: EdgeRequest, _ body: ByteBuffer, by replica: Replica, isRepeatable: Bool
     ) async throws -> Response? {
-        guard !request.headers.contains(HTTPField.Name(Self.mark)!) else { throw Self.nobody }
+        guard !isForwarded(request) else { throw Self.nobody }
         let deadline = ContinuousClock.now + Self.patience
         var isLost = false
         var failures = 0
@@ -82,6 +87,11 @@ struct Forwarder: Sendable {
         }
     }
 
+    private func isForwarded(_ request: EdgeRequest) -> Bool {
+        guard let name = HTTPField.Name(Self.mark), let value = request.headers[name] else { return false }
+        return sealer.open(value, for: Self.mark) != nil
+    }
+
     private static let nobody = FleetError(
         .storageUnavailable, "At the moment no process decides; nothing was changed.")
     private static let unknown = FleetError(
@@ -108,7 +118,9 @@ struct Forwarder: Sendable {
     private struct Superseded: Error {}
 
     private func send(_ request: EdgeRequest, _ body: ByteBuffer, to url: String) async throws -> Response {
-        var forwarded = HTTPClientRequest(url: url + (request.http.head.path ?? "/"))
+        // A target has no fragment, and the client would leave one away.
+        let target = (request.http.head.path ?? "/").replacing("#", with: "%23")
+        var forwarded = HTTPClientRequest(url: url + target)
         forwarded.method = .init(rawValue: request.method.rawValue)
         for field in request.headers where !Self.hopByHop.contains(field.name.canonicalName) {
             forwarded.headers.add(name: field.name.rawName, value: field.value)
@@ -118,17 +130,22 @@ struct Forwarder: Sendable {
             forwarded.headers.replaceOrAdd(name: "Host", value: authority)
         }
         forwarded.headers.replaceOrAdd(name: "X-Request-ID", value: request.identity.requestID)
-        forwarded.headers.add(name: Self.mark, value: "1")
+        forwarded.headers.replaceOrAdd(name: Self.mark, value: sealer.seal("", for: Self.mark))
         if body.readableBytes > 0 { forwarded.body = .bytes(body) }
         let answer = try await Self.client.execute(forwarded, timeout: Self.answerPatience)
         let bytes = try await answer.body.collect(upTo: Self.answerBytesMax)
         var headers = HTTPFields()
-        for (name, value) in answer.headers where !Self.hopByHop.contains(name.lowercased()) {
-            guard let name = HTTPField.Name(name) else { continue }
+        for (name, value) in answer.headers {
+            let lowercase = name.lowercased()
+            guard !Self.hopByHop.contains(lowercase), !Self.own.contains(lowercase), let name = HTTPField.Name(name)
+            else { continue }
             headers.append(HTTPField(name: name, value: value))
         }
-        return Response(
-            status: .init(code: Int(answer.status.code)), headers: headers, body: ResponseBody(byteBuffer: bytes))
+        let length = answer.headers.first(name: "content-length").flatMap { Int($0) }
+        let content =
+            request.method == .head
+            ? ResponseBody(contentLength: length) { try await $0.finish(nil) } : ResponseBody(byteBuffer: bytes)
+        return Response(status: .init(code: Int(answer.status.code)), headers: headers, body: content)
     }
 }
 

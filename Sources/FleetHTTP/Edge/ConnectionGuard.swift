@@ -25,6 +25,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
     let settings: EdgeSettings
     /// Told when the running request is overdue, so that its task is cancelled.
     let overdue: AsyncStream<Void>.Continuation
+    private let notes: ExchangeNotes
     var state: ConnectionState
     var stall: StallWatch
     var check: Scheduled<Void>?
@@ -38,9 +39,10 @@ final class ConnectionGuard: ChannelDuplexHandler {
     var isReadHeld = false
     private var hasReadPart = false
 
-    init(settings: EdgeSettings, overdue: AsyncStream<Void>.Continuation) {
+    init(settings: EdgeSettings, overdue: AsyncStream<Void>.Continuation, notes: ExchangeNotes) {
         self.settings = settings
         self.overdue = overdue
+        self.notes = notes
         state = ConnectionState(limits: settings.limits, now: .now())
         stall = StallWatch(limit: TimeAmount(settings.limits.stallDuration))
     }
@@ -101,6 +103,7 @@ extension ConnectionGuard {
         case .body(let bytes): receive(bytes, context)
         case .end(let trailers):
             state.requestEnded(now: .now())
+            notes.setComplete(true)
             context.fireChannelRead(wrapInboundOut(.end(trailers.map { HTTPFields($0) })))
         }
     }
@@ -109,6 +112,7 @@ extension ConnectionGuard {
         do throws(FleetError) {
             let accepted = try RequestHead(head, settings: settings)
             current = accepted
+            notes.setComplete(false)
             state.headReceived(now: .now(), isLast: accepted.isLast)
             if accepted.expectsContinue {
                 let answer = HTTPResponseHead(version: .http1_1, status: .continue)

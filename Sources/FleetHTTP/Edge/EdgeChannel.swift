@@ -34,6 +34,7 @@ package struct EdgeChannel: HTTPChannelHandler {
         let http: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
         /// Yields when a request has missed its deadline; ends with the connection.
         let overdue: AsyncStream<Void>
+        let notes: ExchangeNotes
 
         package var channel: any Channel { http.channel }
     }
@@ -50,15 +51,16 @@ package struct EdgeChannel: HTTPChannelHandler {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             let (overdue, continuation) = AsyncStream.makeStream(of: Void.self)
+            let notes = ExchangeNotes()
             // No header validation by NIO: HTTPFields holds valid names and values only.
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
                 withEncoderConfiguration: .init(),
                 withDecoderLimitConfiguration: NIOHTTPDecoderLimitConfiguration(settings.limits))
-            try pipeline.addHandler(ConnectionGuard(settings: settings, overdue: continuation))
+            try pipeline.addHandler(ConnectionGuard(settings: settings, overdue: continuation, notes: notes))
             let http = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
                 wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
-            return Value(http: http, overdue: overdue)
+            return Value(http: http, overdue: overdue, notes: notes)
         }
     }
 
@@ -69,12 +71,11 @@ package struct EdgeChannel: HTTPChannelHandler {
     /// the handler notices.
     package func handle(value: Value, logger: Logger) async {
         await withTaskExecutorPreference(EventLoopExecutor(value.channel.eventLoop)) {
-            let mark = OverdueMark()
-            await OverdueMark.$current.withValue(mark) {
+            await ExchangeNotes.$current.withValue(value.notes) {
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { await handleHTTP(asyncChannel: value.http, logger: logger) }
                     for await _ in value.overdue {
-                        mark.set()
+                        value.notes.setOverdue()
                         group.cancelAll()
                     }
                 }
@@ -83,16 +84,20 @@ package struct EdgeChannel: HTTPChannelHandler {
     }
 }
 
-/// Tells a cancelled request whether it was cancelled because it ran too long.
-final class OverdueMark: Sendable {
-    @TaskLocal static var current: OverdueMark?
+/// What a connection's guard tells the task that answers the running request.
+final class ExchangeNotes: Sendable {
+    @TaskLocal static var current: ExchangeNotes?
 
-    private let isSet = Atomic(false)
+    private let overdue = Atomic(false)
+    private let complete = Atomic(false)
 
-    func set() { isSet.store(true, ordering: .releasing) }
+    func setOverdue() { overdue.store(true, ordering: .releasing) }
+    func setComplete(_ isComplete: Bool) { complete.store(isComplete, ordering: .releasing) }
 
-    /// Whether the running request has been answered by the guard.
-    static var isSet: Bool { current?.isSet.load(ordering: .acquiring) ?? false }
+    /// Whether the request ran too long, and has been answered by the guard.
+    static var isOverdue: Bool { current?.overdue.load(ordering: .acquiring) ?? false }
+    /// Whether all of the request came, and not only what came before the connection ended: its body ends either way.
+    static var isComplete: Bool { current?.complete.load(ordering: .acquiring) ?? true }
 }
 
 extension HTTPServerBuilder {

@@ -41,10 +41,19 @@ extension EdgeRequest {
     private func optionalBytes() async throws -> ByteBuffer? {
         guard hasBody else { return nil }
         try checkMediaType()
-        let bytes = try await http.body.collect(upTo: limits.bodyBytesMax)
-        // A cancelled task sees the end of the body too early.
-        try Task.checkCancellation()
+        let bytes = try await bytes()
         return bytes.readableBytes > 0 ? bytes : nil
+    }
+
+    /// All of the body.
+    ///
+    /// - Throws: `body_too_large`; `malformed_request` when the connection ended before it.
+    func bytes() async throws -> ByteBuffer {
+        let bytes = try await http.body.collect(upTo: limits.bodyBytesMax)
+        // Cancelled, or without a connection, one sees the end of the body too early.
+        try Task.checkCancellation()
+        guard ExchangeNotes.isComplete else { throw FleetError(.malformedRequest, "The request ended early.") }
+        return bytes
     }
 
     private var hasBody: Bool {

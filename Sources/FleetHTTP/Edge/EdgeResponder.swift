@@ -50,7 +50,7 @@ package struct EdgeResponder: HTTPResponder {
             response = problem(error, request, identity, &entry)
         }
         entry.duration = Duration(NIODeadline.now() - start)
-        if Task.isCancelled, OverdueMark.isSet {
+        if Task.isCancelled, ExchangeNotes.isOverdue {
             // The guard has answered already; nobody will see this response, but the log tells what was sent.
             response = problem(CancellationError(), request, identity, &entry)
         }
@@ -83,7 +83,7 @@ extension EdgeResponder {
     private func problem(
         _ error: any Error, _ request: Request, _ identity: RequestIdentity, _ entry: inout AccessLog.Entry
     ) -> Response {
-        let known = FleetError(anError: error, isOverdue: OverdueMark.isSet)
+        let known = FleetError(anError: error, isOverdue: ExchangeNotes.isOverdue)
         if known == nil { entry.errorType = String(describing: type(of: error)) }
         let fleetError = known ?? FleetError(.internalError, "Something went wrong on our side.")
         entry.errorCode = fleetError.code

@@ -61,8 +61,9 @@ extension HTTPField.Name {
     }
 }
 
-/// Makes request ids in the form of a UUID (version 8, RFC 9562): the process's random half and a counter, so that no
-/// request asks the system for randomness.
+/// Makes request ids in the form of a UUID (version 8, RFC 9562): the process's random half, and a counter behind Swift's
+/// own keyed hash (SipHash under a random key of the process), so that no request asks the system for randomness, and no id
+/// tells how many there were before it.
 package final class RequestIDSource: Sendable {
     private let process: UInt64
     private let counter = Atomic<UInt64>(0)
@@ -71,8 +72,8 @@ package final class RequestIDSource: Sendable {
 
     package func next() -> String {
         let count = counter.wrappingAdd(1, ordering: .relaxed).newValue
-        // An odd factor permutes the 62 bits that the variant leaves: ids differ, and neighbours look different.
-        let low = (count &* 0x9e37_79b9_7f4a_7c15) & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
+        // Of the hash the variant leaves 62 bits.
+        let low = UInt64(bitPattern: Int64(count.hashValue)) & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
         return ID<RequestIDSource>(raw: UInt128(process) << 64 | UInt128(low)).description
     }
 }
