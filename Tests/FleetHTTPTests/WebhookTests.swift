@@ -290,4 +290,23 @@ struct WebhookTests {
             #expect(stage.receiver.requests.last?.event["data"]?.objectValue?.text("name") == "C")
         }
     }
+
+    @Test("whose filter is changed misses nothing that comes at once")
+    func filterAtOnce() async throws {
+        try await WebhookStage.run { stage in
+            let id = try await stage.register().text("webhook_id")
+            func take(_ type: String) async throws {
+                try await stage.service.ok(
+                    "PATCH", "/webhooks/\(id)", #"{"event_types":["\#(type)"]}"#, key: .some(stage.key("blue")))
+            }
+            for number in 1...20 {
+                try await take("message.accepted")
+                try await stage.send()
+                try await stage.receiver.waitFor(2 * number - 1)
+                try await take("fleet.updated")
+                try await stage.service.ok("PATCH", "/fleets/blue", #"{"name":"Name \#(number)"}"#)
+                try await stage.receiver.waitFor(2 * number)
+            }
+        }
+    }
 }

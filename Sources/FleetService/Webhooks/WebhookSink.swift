@@ -22,11 +22,6 @@ struct WebhookSink {
         let logger: Logger
     }
 
-    struct Subject: Sendable {
-        let webhook: Webhook
-        var replay: EventReplay?
-    }
-
     /// Events that are read in one go.
     private static let sliceLength = 64
     /// Pushes that are to come; beyond, the log itself keeps them.
@@ -66,6 +61,8 @@ struct WebhookSink {
     private var known: Set<Int64> = []
     /// Whether the webhook was disabled by what came of a push.
     private var isStopped = false
+    /// Whether the log was read up to where the webhook was changed.
+    private var isReplaced = false
     /// Until when the receiver is left alone.
     private var restsUntil: Timestamp?
 
@@ -76,12 +73,9 @@ struct WebhookSink {
         self.subject = subject
         self.parts = parts
         pusher = WebhookPusher(subject, parts, connection)
-        var filter = EventFilter()
-        filter.types = subject.webhook.types.map { $0 + [.messageRedriven, .webhookTested] }
-        if case .warnings = name { filter.types = [.messageAccepted, .messageRedriven] }
         let principal = subject.webhook.principal
         reader = EventReader(
-            principal, filter, store: parts.store, committed: parts.orchestrator.committed
+            principal, subject.filter(of: name), store: parts.store, committed: parts.orchestrator.committed
         ) { event, facts in
             View(reader: principal).sees(event, standings: facts.standings, members: facts.members)
         }
@@ -165,14 +159,18 @@ struct WebhookSink {
     private mutating func read() async throws -> Bool {
         let committed = parts.orchestrator.committed
         let to = subject.replay?.to ?? .max
-        guard position < min(committed.position, to), pending < Self.pendingMax, unstored.count < Self.unstoredMax,
+        guard !isReplaced, position < min(committed.position, to), pending < Self.pendingMax,
+            unstored.count < Self.unstoredMax,
             subject.replay == nil || pending == 0
         else { return false }
         let (events, end, _) = try await reader.read(
             after: position, limit: Self.sliceLength, from: subject.replay == nil ? committed.tail : nil)
         guard end > position else { return false }
+        let change = events.first(where: subject.isReplaced)
+        isReplaced = change != nil
+        let last = min(change?.position ?? end, to)
         var blocked: [Push] = []
-        for event in events where event.position <= to {
+        for event in events where event.position <= last {
             for push in pushes(for: event) where known.remove(push.position) == nil && !isWaiting(push, for: event) {
                 unstored.insert(push.position)
                 append(push)
@@ -180,7 +178,7 @@ struct WebhookSink {
                 if lanes[push.lane]?.first?.attempts ?? 0 > 0 { blocked.append(push) }
             }
         }
-        position = min(end, to)
+        position = last
         if !blocked.isEmpty || cursor - storedPosition >= Self.idleStride { await keep(blocked) }
         if subject.replay != nil, !events.isEmpty {
             try await Task.sleep(for: .seconds(1) * events.count / Self.replayRate)
