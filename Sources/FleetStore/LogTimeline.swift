@@ -23,9 +23,14 @@ extension LogTimeline {
     ///     means the same in any case.
     ///   - timelines: all that are known, in any order.
     package static func holds(_ position: Int64, of number: Int64, in timelines: [LogTimeline]) -> Bool {
-        let isKnown = timelines.contains { $0.number == number }
+        let isKnown = timelines.has(number)
         return timelines.allSatisfy { isKnown && $0.number <= number || position <= $0.startsAfter }
     }
+}
+
+extension [LogTimeline] {
+    /// Whether the timeline of this number is one of them.
+    package func has(_ number: Int64) -> Bool { contains { $0.number == number } }
 }
 
 /// A place in the log.

@@ -35,7 +35,9 @@ struct DatabaseExamination: Sendable {
         let store = Store(database: try await SQLiteDatabase.openReadOnly(path: path))
         do {
             note(.ok("version", "SQLite \(try await store.database.sqliteVersion())"))
-            if try await examineSchema(of: store, note) { try await examineKeys(of: store, note) }
+            if try await examineSchema(of: store, note) {
+                try await examineKeys(note) { try await examineKeyFile(key: $0, of: store) }
+            }
             note(try await .latency { _ = try await store.database.find(.ping) })
             await store.database.close()
         } catch {
@@ -62,9 +64,10 @@ struct DatabaseExamination: Sendable {
         do {
             let isCurrent = try await examineSchema(of: store, note)
             await examineRoles(database, facts, note)
-            await examineRights(database, try await KeyStore.open(settings).database, note)
+            let keys = try await KeyStore.open(settings)
+            await examineRights(database, keys.database, note)
             await examineIdentity(store, note)
-            if isCurrent { try await examineKeys(of: store, note) }
+            if isCurrent { try await examineKeys(note) { try await Vault.examine(keys, key: $0, of: store) } }
         } catch SchemaError.closed {
             note(.fail("schema", SchemaError.closed.problem, SchemaError.closed.advice))
         }
@@ -138,26 +141,23 @@ struct DatabaseExamination: Sendable {
     }
 
     /// Whether the data keys can be unwrapped.
-    private func examineKeys(of store: Store, _ note: Notes) async throws {
+    private func examineKeys(
+        _ note: Notes, _ isMade: (_ key: KeyEncryptionKey?) async throws -> Bool
+    ) async throws {
         do {
-            let isMade =
-                switch settings.database {
-                case .sqlite: try await examineKeyFile(of: store)
-                case .postgres:
-                    try await Vault.examine(try await KeyStore.open(settings), key: encryptionKey(), of: store)
-                }
+            let isMade = try await isMade(try encryptionKey())
             note(.ok("keys", isMade ? "can be unwrapped" : "not made yet; the first start makes them"))
         } catch let error as VaultError {
             note(.fail("keys", error.problem, error.advice))
         }
     }
 
-    private func examineKeyFile(of store: Store) async throws -> Bool {
+    private func examineKeyFile(key: KeyEncryptionKey?, of store: Store) async throws -> Bool {
         let path = KeyStore.path(in: settings.dataDirectory)
         guard FileManager.default.fileExists(atPath: path) else { return false }
         let keys = KeyStore(database: try await SQLiteDatabase.openReadOnly(path: path))
         do {
-            let isMade = try await Vault.examine(keys, key: encryptionKey(), of: store)
+            let isMade = try await Vault.examine(keys, key: key, of: store)
             await keys.database.close()
             return isMade
         } catch {

@@ -65,14 +65,13 @@ package struct Positions: Sendable {
         let number = timeline.isEmpty ? 0 : Int64(timeline.dropFirst())
         guard let number else { throw Self.invalid }
         var timelines = committed.timelines
-        var isKnown: Bool { timelines.contains { $0.number == number } }
-        if number != 0, !isKnown {
+        if number != 0, !timelines.has(number) {
             // It may have begun a moment ago, and this process not have read of it.
             do throws(StoreError) { timelines = try await store.timelines() } catch { throw FleetError(storage: error) }
         }
         guard LogTimeline.holds(position, of: number, in: timelines) else { throw Self.resync }
         // Of a timeline of another database, which this one was filled from, it is as of before the first.
-        return LogPlace(position: position, timeline: isKnown ? number : 0)
+        return LogPlace(position: position, timeline: timelines.has(number) ? number : 0)
     }
 
     package static var resync: FleetError {

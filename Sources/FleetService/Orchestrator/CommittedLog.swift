@@ -83,7 +83,7 @@ package final class CommittedLog: Sendable {
     /// Whether the log has come to the place.
     package func hasReached(_ place: LogPlace) -> Bool {
         position >= place.position
-            && (place.timeline == 0 || timelines.contains { $0.number == place.timeline })
+            && (place.timeline == 0 || timelines.has(place.timeline))
     }
 
     /// Whether what comes before the place is what came before it when it was given out.
