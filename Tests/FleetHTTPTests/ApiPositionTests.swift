@@ -44,6 +44,16 @@ struct ApiPositionTests {
         }
     }
 
+    @Test("is as long whatever it is, so that its length tells nothing")
+    func oneLength() async throws {
+        try await TestService.run { service in
+            let (positions, reader) = (service.api.positions, Principal(subject: "test", roles: [.fleetOperator]))
+            let places = [(1, 7), (1, 7_000_000_000), (1_000_000, 7)].map { LogPlace(position: $0.0, timeline: $0.1) }
+            #expect(Set(places.map { positions.text(of: $0, for: reader).utf8.count }).count == 1)
+            #expect(Set(places.map { positions.mark($0).utf8.count }).count == 1)
+        }
+    }
+
     private static let malformed = [
         "x", "-1", "1.5", "1e3", "9223372036854775807", "9223372036854775808", "%20", "0x1",
     ]

@@ -58,7 +58,8 @@ package struct Positions: Sendable {
         try await checked(try Self.number(String(mark.prefix(Self.digits))), on: mark.dropFirst(Self.digits)).position
     }
 
-    private static func suffix(_ timeline: Int64) -> String { timeline == 0 ? "" : ".\(timeline)" }
+    /// As long for each timeline, so that the length of a sealed position tells nothing.
+    private static func suffix(_ timeline: Int64) -> String { timeline == 0 ? "" : ".\(timeline.padded)" }
 
     /// - Parameter timeline: as it was written; none is before the first.
     private func checked(_ position: Int64, on timeline: Substring) async throws(FleetError) -> LogPlace {
