@@ -38,7 +38,7 @@ struct Service {
         let memory = SharedMemory(settings.redis, sealingKey: sealingKey)
         let orchestrator = FederationOrchestrator(
             store: store, environment: .system, observer: .recording(in: metrics, announcingIn: memory.cache),
-            logger: logger)
+            signs: memory.signs, logger: logger)
         let audit = AuditTree(
             store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
         let sealer = Sealer(key: sealingKey)

@@ -21,6 +21,9 @@ struct SharedMemory {
     /// A process alone remembers the tokens that it verified anyway.
     var verdicts: TokenVerdicts? { redis.map { TokenVerdicts($0, seal: seal) } }
 
+    /// Nobody goes on from what a process alone remembers.
+    var signs: SignsOfLife? { redis.map { SignsOfLife($0, seal: seal) } }
+
     func objects(_ store: Store, _ committed: CommittedLog, _ metrics: MetricsRegistry) -> ObjectReader {
         ObjectReader(
             store, committed, cache: cache, seal: seal, isDatabaseRemote: store.database.dialect != .sqlite,

@@ -87,15 +87,36 @@ struct PresenceTests {
     func restarted() async throws {
         var scenario = World()
         let fleet = scenario.beat(at: 0)
-        var loaded = Ledger(position: scenario.ledger.position, lastTime: scenario.ledger.lastTime)
-        for fleet in scenario.ledger.fleets.values { loaded.restore(.fleet(fleet)) }
-        for federation in scenario.ledger.federations.values { loaded.restore(.federation(federation)) }
-        for member in scenario.ledger.members.values { loaded.restore(.member(member)) }
-        scenario.ledger = loaded
+        scenario.load()
         #expect(scenario.advance(to: 1000).isEmpty)
         #expect(scenario.advance(to: 1029).isEmpty)
         #expect(scenario.advance(to: 1030).map(\.type) == [.presenceUnreachable])
         #expect(scenario.ledger.members.values.first { $0.key.fleet == fleet }?.presence == .unreachable)
+    }
+
+    @Test("is counted on where it is known when the fleet was heard")
+    func recalled() async throws {
+        var scenario = World()
+        let fleet = scenario.beat(at: 0)
+        scenario.load()
+        scenario.recall([fleet: 25])
+        #expect(scenario.advance(to: 54).isEmpty)
+        #expect(scenario.advance(to: 55).map(\.type) == [.presenceUnreachable])
+
+        // A clock that was ahead makes nobody seem alive for longer than an interval.
+        scenario = World()
+        _ = scenario.beat(at: 0)
+        scenario.load()
+        scenario.recall([fleet: 9999], now: 40)
+        #expect(scenario.advance(to: 69).isEmpty)
+        #expect(scenario.advance(to: 70).map(\.type) == [.presenceUnreachable])
+
+        // Nor does an old word count against a fleet that was heard since.
+        scenario = World()
+        _ = scenario.beat(at: 20)
+        scenario.recall([fleet: 0], now: 20)
+        #expect(scenario.advance(to: 49).isEmpty)
+        #expect(scenario.advance(to: 50).map(\.type) == [.presenceUnreachable])
     }
 
     /// A federation of one fleet, in the ledger alone.
@@ -118,6 +139,20 @@ struct PresenceTests {
             _ = try? ledger.heartbeat(fleet, interval: 30, isTrial: false, &context)
             ledger.confirm()
             return fleet
+        }
+
+        /// As a start does.
+        mutating func load() {
+            var loaded = Ledger(position: ledger.position, lastTime: ledger.lastTime)
+            for fleet in ledger.fleets.values { loaded.restore(.fleet(fleet)) }
+            for federation in ledger.federations.values { loaded.restore(.federation(federation)) }
+            for member in ledger.members.values { loaded.restore(.member(member)) }
+            ledger = loaded
+        }
+
+        mutating func recall(_ signs: [Fleet.ID: Int64], now: Int64 = 40) {
+            ledger.recall(
+                signs.mapValues { Timestamp(milliseconds: $0 * 1000) }, now: Timestamp(milliseconds: now * 1000))
         }
 
         mutating func advance(to seconds: Int64) -> [Event] {

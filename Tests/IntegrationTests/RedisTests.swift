@@ -2,19 +2,9 @@ import FleetJSON
 import Foundation
 import Testing
 
-@Suite("The service with a Redis", .enabled(if: isRedisInstalled, "redis-tools is not installed"))
+@Suite("The service with a Redis", .enabled(if: ChildProcess.isRedisInstalled, "redis-tools is not installed"))
 struct RedisTests {
     private static let password = "swordfish-of-the-redis"
-
-    /// A server on a spare port, called as it wants to be: the program has another name in Debian's redis-tools.
-    private static func server(in directory: ScratchDirectory, port: Int) throws -> ChildProcess {
-        let program = directory.path + "/redis-server"
-        if !FileManager.default.fileExists(atPath: program) {
-            try FileManager.default.createSymbolicLink(atPath: program, withDestinationPath: redisProgram)
-        }
-        let settings = ["--bind", "127.0.0.1", "--port", "\(port)", "--save", "", "--requirepass", password]
-        return try ChildProcess(program, settings, in: directory.path)
-    }
 
     private static func health(_ service: ServiceProcess) async throws -> (status: String, redis: JSONObject) {
         let reply = try await service.send("GET", "//health")
@@ -28,7 +18,7 @@ struct RedisTests {
     @Test("serves with it and without it, and says which in /health and in the log")
     func health() async throws {
         let (directory, port) = (try ScratchDirectory(), ServiceProcess.sparePort())
-        var redis = try Self.server(in: directory, port: port)
+        var redis = try ChildProcess.redis(in: directory, port: port, password: Self.password)
         let file = try directory.write(Self.password + "\n", to: "password")
         let service = try await ServiceProcess.start(
             in: directory, ["REDIS_ADDR": "127.0.0.1:\(port)", "REDIS_PASSWORD_FILE": file])
@@ -44,7 +34,7 @@ struct RedisTests {
         let reason = try await Self.health(service).redis["reason"]?.stringValue
         #expect(reason == "no server can be used: 127.0.0.1:\(port) cannot be connected to")
         #expect(try await service.create("without").status == 201)
-        redis = try Self.server(in: directory, port: port)
+        redis = try ChildProcess.redis(in: directory, port: port, password: Self.password)
         try await become("healthy")
         let said = service.log.compactMap { $0["message"]?.stringValue }
         #expect(said.contains("a dependency cannot be used") && said.contains("a dependency is back"))
@@ -54,7 +44,7 @@ struct RedisTests {
     @Test("says why it is refused, and never the password")
     func refused() async throws {
         let (directory, port) = (try ScratchDirectory(), ServiceProcess.sparePort())
-        let redis = try Self.server(in: directory, port: port)
+        let redis = try ChildProcess.redis(in: directory, port: port, password: Self.password)
         let wrong = "sesame-of-nobody"
         let service = try await ServiceProcess.start(
             in: directory, ["REDIS_ADDR": "127.0.0.1:\(port)", "REDIS_PASSWORD": wrong, "LOG_LEVEL": "trace"])
@@ -68,15 +58,3 @@ struct RedisTests {
         withExtendedLifetime(redis) {}
     }
 }
-
-private let redisProgram = "/usr/bin/redis-check-rdb"
-
-/// Says loudly that nothing was tested.
-private let isRedisInstalled: Bool = {
-    let isInstalled = FileManager.default.isExecutableFile(atPath: redisProgram)
-    if !isInstalled {
-        FileHandle.standardError.write(
-            Data("SKIPPED: the tests of Redis need redis-tools; run scripts/install-dependencies test\n".utf8))
-    }
-    return isInstalled
-}()

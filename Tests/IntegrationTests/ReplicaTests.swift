@@ -174,6 +174,45 @@ struct ReplicaTests {
         try await set.stop()
     }
 
+    @Test(
+        "Another that decides counts the silence of a fleet on, where a Redis tells it when the fleet was heard",
+        .enabled(if: ChildProcess.isRedisInstalled, "redis-tools is not installed"))
+    func presence() async throws {
+        let (directory, port) = (try ScratchDirectory(), ServiceProcess.sparePort())
+        let redis = try ChildProcess.redis(in: directory, port: port, password: "told-among-replicas")
+        let set = try await ReplicaSet(
+            count: 2, ["REDIS_ADDR": "127.0.0.1:\(port)", "REDIS_PASSWORD": "told-among-replicas"])
+        try await Unit.prepare(on: set.replicas[0])
+        let writer = try await set.writer()
+        let follower = set.replicas[1 - writer]
+        func isTold(_ type: String) async throws -> Bool {
+            let events = try await follower.send("GET", "/events?types=presence.\(type)")
+            return events["events"]?.arrayValue?.isEmpty == false
+        }
+        // What comes first is said before Redis is used: until then nothing is noted.
+        _ = try await eventually("a Redis that is used") {
+            try await follower.send("GET", "//health")["status"]?.stringValue == "healthy" ? true : nil
+        }
+        let interval = 10
+        let beat = try await follower.send(
+            "POST", "/fleets/lender/heartbeat", #"{"interval_seconds":\#(interval)}"#)
+        #expect(beat.status == 200, "\(beat.text)")
+        let heard = ContinuousClock.now
+        #expect(try await isTold("reachable"))
+        // Silence, of which the next is to know.
+        try await Task.sleep(until: heard + .seconds(6))
+        try await set.replicas[writer].kill()
+        _ = try await eventually("the end of the interval", within: .seconds(30)) {
+            try await isTold("unreachable") ? true : nil
+        }
+        let silence = ContinuousClock.now - heard
+        print("silence was noticed after \(silence)")
+        // Nobody hears until the election of the killed one is over; from there on it would be its interval again.
+        #expect(silence >= .seconds(interval) && silence < .seconds(interval + 7))
+        try await set.stop()
+        withExtendedLifetime(redis) {}
+    }
+
     /// What was acknowledged is there once, no window is promised twice, and each replica tells the same log.
     ///
     /// - Returns: the ids of its events.

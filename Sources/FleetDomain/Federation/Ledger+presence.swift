@@ -1,7 +1,7 @@
 import HeapModule
 
-/// Signs of life. When a fleet was heard last is not in the log: a sign changes nothing as long as they keep coming, and
-/// after a start each fleet has its interval again.
+/// Signs of life. When a fleet was heard last is not in the log: a sign changes nothing as long as they keep coming. A fleet
+/// of which none is known has its interval again from when it is looked at first.
 extension Ledger {
     /// The fleet lives, and will say so again within `interval`.
     ///
@@ -24,6 +24,13 @@ extension Ledger {
             listen(to: id, until: context.now + interval)
         }
         return .fleet(fleet)
+    }
+
+    /// Goes on from signs that were heard before the state was loaded. Later ones that are known count.
+    ///
+    /// - Parameter now: before which all of them are.
+    package mutating func recall(_ signs: [Fleet.ID: Timestamp], now: Timestamp) {
+        heard.merge(signs.mapValues { min($0, now) }) { max($0, $1) }
     }
 
     /// Looks whether the fleet was heard in time.

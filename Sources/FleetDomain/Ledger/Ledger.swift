@@ -66,7 +66,7 @@ package struct Ledger: Sendable {
     /// When fleets that give signs of life did so last. As far as this process knows: it is in no event.
     var heard: [Fleet.ID: Timestamp] = [:]
     /// The fleets of which it is to be looked whether they were heard.
-    var listening: Set<Fleet.ID> = []
+    package internal(set) var listening: Set<Fleet.ID> = []
 
     /// Set while the clock is let go on to see when a waiter would begin; all of it is taken back.
     var outlook: Outlook?

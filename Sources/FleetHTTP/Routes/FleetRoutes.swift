@@ -150,12 +150,14 @@ enum FleetRoutes {
         let body = try await call.body()
         let interval = body.integer("interval_seconds") ?? 1
         let isTrial = call.isDryRun
-        return try await call.perform(
+        let response = try await call.perform(
             Write(
                 operation: "fleet.heartbeat", kind: .fleet,
                 decide: { (ledger, context) throws(FleetError) in
                     try ledger.heartbeat(id, interval: interval, isTrial: isTrial, &context)
                 }, answer: { _ in .ok }, opened: opened(call)), body: body)
+        if !isTrial { call.api.orchestrator.noteSign(of: id, interval: interval) }
+        return response
     }
 
     /// Destroys what the fleet's people wrote: the event first, so that a copy of the keys is not used again.

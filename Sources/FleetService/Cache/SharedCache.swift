@@ -25,13 +25,13 @@ package protocol SharedCache: Sendable {
     var revocations: UInt64 { get }
 }
 
-/// A value with its version. Versions are positions of the log: not negative, and newer is higher.
+/// A value with its version: a position of the log or a time, not negative, and newer is higher.
 package struct CachedValue: Sendable, Equatable {
     package let version: Int64
     package let bytes: [UInt8]
 
     package init(version: Int64, bytes: [UInt8]) {
-        precondition(version >= 0, "a version is a position of the log")
+        precondition(version >= 0, "a version is a position of the log or a time")
         self.version = version
         self.bytes = bytes
     }

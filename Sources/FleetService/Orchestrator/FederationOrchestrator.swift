@@ -28,21 +28,26 @@ package final class FederationOrchestrator: Service {
     private let loaded = Mutex(false)
     /// Of the election that the next run is for.
     private let epoch = Mutex<Int64>(0)
+    /// How long nobody can have heard a fleet before that run; nil when it is not known.
+    private let silence = Mutex<Seconds?>(nil)
     private let store: Store
     private let environment: Environment
     private let limits: Limits
     private let logger: Logger
     private let mailbox: Mailbox
     private let crossings = CrossingLog()
+    private let signs: SignsOfLife?
 
+    /// - Parameter signs: where those who decide one after the other leave word of the fleets that they heard.
     package init(
         store: Store, environment: Environment, limits: Limits = Limits(), observer: WriterObserver = .none,
-        logger: Logger
+        signs: SignsOfLife? = nil, logger: Logger
     ) {
         self.store = store
         self.environment = environment
         self.limits = limits
         self.observer = observer
+        self.signs = signs
         self.logger = logger
         mailbox = Mailbox(capacity: limits.mailbox)
     }
@@ -104,11 +109,20 @@ package final class FederationOrchestrator: Service {
         try? await inspect { _ in }
     }
 
+    /// The fleet was heard now, and is to be heard again within `interval`.
+    package func noteSign(of fleet: Fleet.ID, interval: Seconds) {
+        signs?.note(fleet, at: environment.now(), interval: interval)
+    }
+
     /// Makes it ready to run, again if it ran before: commands wait for it from now on.
     ///
-    /// - Parameter epoch: of the election that it runs for.
-    package func prepare(epoch: Int64) {
+    /// - Parameters:
+    ///   - epoch: of the election that it runs for.
+    ///   - silence: for how long before nobody decided, so that no fleet can have been heard; nil when that is not known,
+    ///     and no fleet is to be blamed for it.
+    package func prepare(epoch: Int64, after silence: Seconds? = nil) {
         self.epoch.withLock { $0 = epoch }
+        self.silence.withLock { $0 = silence }
         mailbox.open()
         committed.inboxes.open()
     }
@@ -121,9 +135,10 @@ package final class FederationOrchestrator: Service {
             loaded.withLock { $0 = false }
             mailbox.end()
         }
+        var ledger = try await committed.takeUp(store)
+        if let silence = silence.withLock({ $0 }) { await recallSigns(of: &ledger, after: silence) }
         var writer = Writer(
-            ledger: try await committed.takeUp(store), epoch: epoch.withLock { $0 }, store: store, committed: committed,
-            environment: environment,
+            ledger: ledger, epoch: epoch.withLock { $0 }, store: store, committed: committed, environment: environment,
             observer: observer, logger: logger)
         loaded.withLock { $0 = true }
         await withTaskCancellationOrGracefulShutdownHandler {
@@ -143,6 +158,13 @@ package final class FederationOrchestrator: Service {
             committed.inboxes.close()
             mailbox.close()
         }
+    }
+
+    /// What is left of a fleet's interval is what was left when somebody could hear it last.
+    private func recallSigns(of ledger: inout Ledger, after silence: Seconds) async {
+        guard let signs, !ledger.listening.isEmpty else { return }
+        let heard = await signs.recall(Array(ledger.listening))
+        ledger.recall(heard.mapValues { $0 + silence }, now: environment.now())
     }
 
     /// Takes what waits, decides and commits it, until the mailbox is closed and empty.

@@ -99,8 +99,8 @@ package final class Replica: Service {
 
     // MARK: Deciding
 
-    private func lead(epoch: Int64) -> ServiceGroup {
-        orchestrator.prepare(epoch: epoch)
+    private func lead(epoch: Int64, after silence: Int64? = nil) -> ServiceGroup {
+        orchestrator.prepare(epoch: epoch, after: silence)
         let services = [orchestrator as any Service] + duties
         return ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -150,10 +150,13 @@ package final class Replica: Service {
         var term: Term?
         var complaint = Complaint()
         var follower: Task<Void, Never>?
+        // When somebody was known to decide last.
+        var decided: ContinuousClock.Instant?
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             do throws(StoreError) {
                 let seat = try await seat(isHolder: term != nil)
                 complaint.end()
+                if seat.isHeld, seat.holder != name || term != nil { decided = .now }
                 var isHolder = seat.holder == name && seat.isHeld
                 // After a fail-over everything that was remembered is dropped, the places of the sinks, too.
                 let isElsewhere = term != nil && !seat.isOnTimeline
@@ -174,7 +177,9 @@ package final class Replica: Service {
                     await follower?.value
                     follower = nil
                     try await store.beginTimeline(epoch: seat.epoch)
-                    term = begin(seat)
+                    // Whoever decided may have died right after it was elected for the last time.
+                    let silence = decided.map { limits.lease + (ContinuousClock.now - $0).components.seconds + 1 }
+                    term = begin(seat, after: silence)
                 }
                 if !isHolder {
                     if follower == nil {
@@ -210,8 +215,8 @@ package final class Replica: Service {
         return seat
     }
 
-    private func begin(_ seat: WriterSeat) -> Term {
-        let term = Term(epoch: seat.epoch, lead(epoch: seat.epoch))
+    private func begin(_ seat: WriterSeat, after silence: Int64?) -> Term {
+        let term = Term(epoch: seat.epoch, lead(epoch: seat.epoch, after: silence))
         term.begin {
             await withTaskGroup(of: Bool.self) { tasks in
                 tasks.addTask {

@@ -8,11 +8,14 @@ final class ReplicaSet {
     private let database: ScratchPostgres
     private let directory: ScratchDirectory
     private let keyFile: String
+    private let settings: [String: String]
     private(set) var replicas: [ServiceProcess] = []
 
     var databaseURL: String { database.url }
 
-    init(count: Int) async throws {
+    /// - Parameter settings: of each, besides those that make them one set.
+    init(count: Int, _ settings: [String: String] = [:]) async throws {
+        self.settings = settings
         directory = try ScratchDirectory()
         keyFile = try directory.write(
             Data((0..<32).map { _ in UInt8.random(in: 0...255) }).base64EncodedString(), to: "key")
@@ -26,7 +29,7 @@ final class ReplicaSet {
             [
                 "DATABASE_URL": databaseURL, "ENCRYPTION_KEY_FILE": keyFile, "ADMIN_API_KEY": Self.adminKey,
                 "DATABASE_POOL_SIZE": "4",
-            ])
+            ].merging(settings) { $1 })
     }
 
     /// Starts another in the place of one that has ended.

@@ -1,0 +1,49 @@
+import FleetDomain
+import FleetService
+import FleetTestSupport
+import RedisBackend
+import Testing
+
+@Suite("Signs of life in a Redis", .enabled(if: RedisServer.isInstalled, "redis-tools is not installed"))
+struct SignsOfLifeTests {
+    private static let fleets = (0..<1200).compactMap { Fleet.ID("fleet-\($0)") }
+
+    @Test("are found again by who shares its secret, the last of each fleet, and none after a flush")
+    func recalled() async throws {
+        let server = try RedisServer()
+        try await server.start()
+        try await RedisCache.run(.of(server)) { redis in
+            let signs = SignsOfLife(redis, seal: CacheSeal(secret: [1]))
+            #expect(await signs.recall(Self.fleets).isEmpty)
+            let now = VirtualClock.start
+            // Every other one, and some twice, the later sign first.
+            for (index, fleet) in Self.fleets.enumerated() where index % 2 == 0 {
+                signs.note(fleet, at: now + Seconds(index), interval: 30)
+                if index % 3 == 0 { signs.note(fleet, at: now, interval: 30) }
+            }
+            let heard = await signs.recall(Self.fleets)
+            #expect(heard.count == Self.fleets.count / 2)
+            for (index, fleet) in Self.fleets.enumerated() where index % 2 == 0 {
+                #expect(heard[fleet] == now + Seconds(index))
+            }
+            #expect(await SignsOfLife(redis, seal: CacheSeal(secret: [2])).recall(Self.fleets).isEmpty)
+            server.command("flushall")
+            #expect(await signs.recall(Self.fleets).isEmpty)
+        }
+    }
+
+    @Test("are believed for the fleet and the time alone that they were noted for")
+    func forged() async throws {
+        let (cache, seal) = (InProcessCache(), CacheSeal(secret: [1]))
+        let signs = SignsOfLife(cache, seal: seal)
+        let (one, other) = (Self.fleets[0], Self.fleets[1])
+        signs.note(one, at: VirtualClock.start, interval: 30)
+        func name(_ fleet: Fleet.ID) -> String { seal.place("sign-of-life/1", fleet.description).name }
+        let sign = try #require(await cache.values([name(one)])[0])
+        for (fleet, version) in [(other, sign.version), (one, sign.version + 1)] {
+            let forgery = CachedValue(version: version, bytes: sign.bytes)
+            cache.keep(forgery, as: name(fleet), for: .seconds(60), replaces: true)
+        }
+        #expect(await signs.recall([one, other]).isEmpty)
+    }
+}
