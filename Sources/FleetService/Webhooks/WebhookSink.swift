@@ -62,7 +62,7 @@ struct WebhookSink {
     /// Whether the webhook was disabled by what came of a push.
     private var isStopped = false
     /// Whether the log was read up to where the webhook was changed.
-    private var isReplaced = false
+    private(set) var isReplaced = false
     /// Until when the receiver is left alone.
     private var restsUntil: Timestamp?
 

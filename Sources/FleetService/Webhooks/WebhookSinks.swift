@@ -102,18 +102,15 @@ package final class WebhookSinks: Service {
             let task = Task {
                 while !Task.isCancelled {
                     let connection = WebhookConnection(parts.policy)
-                    do {
-                        var sink = WebhookSink(name, subject, parts, connection)
-                        try await sink.run()
-                        await connection.close()
-                        return
-                    } catch {
-                        await connection.close()
-                        guard !Task.isCancelled else { return }
-                        parts.logger.error(
-                            "a sink begins again", metadata: ["sink": "\(name.text)", "error": "\(error)"])
-                        try? await Task.sleep(for: Self.pause)
-                    }
+                    var sink = WebhookSink(name, subject, parts, connection)
+                    var failure: (any Error)?
+                    do { try await sink.run() } catch { failure = error }
+                    await connection.close()
+                    // What comes after a change of the webhook is for the sink of the new one.
+                    guard let failure, !sink.isReplaced, !Task.isCancelled else { return }
+                    parts.logger.error(
+                        "a sink begins again", metadata: ["sink": "\(name.text)", "error": "\(failure)"])
+                    try? await Task.sleep(for: Self.pause)
                 }
             }
             running[name] = Running(version: subject.webhook.version, task: task)
