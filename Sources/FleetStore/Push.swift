@@ -152,14 +152,19 @@ extension Store {
     }
 
     /// Keeps what became of pushes, and how far the sink has read, as one: killed before, it reads and pushes again.
-    package func keep(_ pushes: [Push], of sink: SinkName, upTo position: Int64) async throws(StoreError) {
+    ///
+    /// - Parameter epoch: of the election that the sink runs for.
+    /// - Throws: `.superseded` when another was elected since.
+    package func keep(
+        _ pushes: [Push], of sink: SinkName, upTo position: Int64, epoch: Int64
+    ) async throws(StoreError) {
         let cursor = SQL(
             "cursor.keep",
             """
             INSERT INTO sink_cursors (sink, position) VALUES (\(sink.text), \(position)) \
             ON CONFLICT (sink) DO UPDATE SET position = excluded.position WHERE excluded.position > sink_cursors.position
             """)
-        try await database.commit(pushes.map(\.upsert) + [cursor])
+        try await database.commit(guardTerm(epoch) + pushes.map(\.upsert) + [cursor])
     }
 
     /// Those of a sink that are to be tried again, oldest first.
@@ -201,16 +206,19 @@ extension Store {
     }
 
     /// Forgets a sink that is over; what it delivered stays in the log of deliveries for its time.
-    package func retire(_ sink: SinkName, at now: Timestamp) async throws(StoreError) {
-        try await database.commit([
-            SQL("cursor.remove", "DELETE FROM sink_cursors WHERE sink = \(sink.text)"),
-            SQL(
-                "pushes.drop",
-                """
-                UPDATE webhook_pushes SET status = 'dropped', next_at = NULL, updated_at = \(now) \
-                WHERE sink = \(sink.text) AND status = 'pending'
-                """),
-        ])
+    ///
+    /// - Throws: `.superseded` when another than of this epoch was elected.
+    package func retire(_ sink: SinkName, at now: Timestamp, epoch: Int64) async throws(StoreError) {
+        try await database.commit(
+            guardTerm(epoch) + [
+                SQL("cursor.remove", "DELETE FROM sink_cursors WHERE sink = \(sink.text)"),
+                SQL(
+                    "pushes.drop",
+                    """
+                    UPDATE webhook_pushes SET status = 'dropped', next_at = NULL, updated_at = \(now) \
+                    WHERE sink = \(sink.text) AND status = 'pending'
+                    """),
+            ])
     }
 
     /// The sinks that have a cursor and may be over.

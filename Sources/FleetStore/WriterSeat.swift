@@ -59,6 +59,12 @@ extension Store {
         ])
     }
 
+    /// What begins all else that is stored by what runs once for a database: the places of sinks, say. Who was replaced must
+    /// not raise them over events that the log has lost.
+    func guardTerm(_ epoch: Int64) -> [SQL] {
+        isShared ? [SQL("writer.guard_term", "SELECT guard_term(\(epoch))")] : []
+    }
+
     /// What begins a batch of the writer's.
     ///
     /// - Parameter end: where the log ends for the writer.

@@ -63,7 +63,7 @@ package struct TestService: Sendable {
             policy: webhooks, metrics: metrics, logger: logger)
         let analyticsSink = analytics.map {
             AnalyticsSink(
-                store: store, committed: orchestrator.committed, analytics: $0, progress: sinks.progress,
+                store: store, orchestrator: orchestrator, analytics: $0, progress: sinks.progress,
                 limits: sinkLimits, logger: logger)
         }
         let replica = Replica(

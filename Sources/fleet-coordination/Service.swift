@@ -49,7 +49,7 @@ struct Service {
         let analytics = settings.clickHouse.map { ClickHouse($0) }
         let analyticsSink = analytics.map {
             AnalyticsSink(
-                store: store, committed: orchestrator.committed, analytics: $0, progress: sinks.progress, logger: logger
+                store: store, orchestrator: orchestrator, analytics: $0, progress: sinks.progress, logger: logger
             )
         }
         let duties: [any ServiceLifecycle.Service] =

@@ -247,6 +247,6 @@ extension AuditedLog {
             tiles.append(AuditTile(level: 0, number: Int64(number), hashes: hashes.flatMap(\.self)))
         }
         try await tamper(SQL("test.forge", "DELETE FROM audit_tiles"))
-        if !tiles.isEmpty { try await store.keep(tiles) }
+        if !tiles.isEmpty { try await store.keep(tiles, epoch: 0) }
     }
 }

@@ -23,7 +23,7 @@ struct FailoverTests {
             let settings = [
                 "DATABASE_URL": "\(scheme)\(rest.replacing("/fleet", with: ",127.0.0.1:\(port)/fleet"))",
                 "ENCRYPTION_KEY_FILE": try set.directory.write(key, to: "key"),
-                "ADMIN_API_KEY": ReplicaSet.adminKey,
+                "ADMIN_API_KEY": ReplicaSet.adminKey, "WEBHOOK_ALLOW_PRIVATE": "true",
             ]
             var services: [ServiceProcess] = []
             for _ in 0..<2 { services.append(try await ServiceProcess.start(in: try ScratchDirectory(), settings)) }
@@ -86,6 +86,16 @@ struct FailoverTests {
     @Test("To a standby that was behind: it goes on from what is there, and says so to who knew more")
     func behind() async throws {
         let stage = try await Stage()
+        let receiver = try await ScriptedServer("receiver", in: stage.set.directory)
+        let webhook = try await stage.services[0].send(
+            "POST", "/webhooks", #"{"url":"http://\#(receiver.address)/","fleet_id":"north"}"#)
+        let webhookID = try #require(webhook["webhook_id"]?.stringValue, "\(webhook.text)")
+        /// Events that the receiver has taken.
+        func delivered() async throws -> Set<String> {
+            let log = try await stage.services[0].send("GET", "/webhooks/\(webhookID)/deliveries?status=delivered")
+            let ids = log["deliveries"]?.arrayValue?.compactMap { $0.objectValue?["event_id"]?.stringValue }
+            return Set(ids ?? [])
+        }
         let kept = try await stage.rename(to: "kept")
         try await stage.catchUp()
         // The standby gets no more.
@@ -94,6 +104,8 @@ struct FailoverTests {
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'walsender'")
         let lost = try await stage.rename(to: "lost")
         _ = try await stage.rename(to: "lost too")
+        // Those are pushed, and the sink stands behind them.
+        _ = try await eventually("the pushes") { try await delivered().count >= 3 ? true : nil }
 
         try await stage.set.run(["kill", "postgres"])
         try await stage.set.run(["promote"])
@@ -117,6 +129,12 @@ struct FailoverTests {
             }
             let events = try await service.send("GET", "/events?after=\(kept)", key: stage.operatorKey)
             #expect(events["events"]?.arrayValue?.count == 4, "\(events.text)")
+        }
+        // What took the place of what was lost is pushed as well, by a process that knew more as by one that did not.
+        let events = try await stage.services[0].send("GET", "/events?after=\(kept)", key: stage.operatorKey)
+        let ids = events["events"]?.arrayValue?.compactMap { $0.objectValue?["id"]?.stringValue } ?? []
+        _ = try await eventually("each event to be pushed") {
+            try await delivered().isSuperset(of: ids) ? true : nil
         }
         let inOrder = "SELECT count(*) = max(position) FROM fleet_coordination.events"
         let standby = try #require(stage.set.standbyURL)

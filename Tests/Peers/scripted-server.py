@@ -9,6 +9,8 @@ usage: scripted-server.py KIND
     old-clickhouse    ClickHouse 21.8
     old-kafka         a broker that gives producers no number, so that records could be stored twice
     strict-kafka      a broker to which every password is wrong
+    deaf-replica      a replica that takes a request and ends the connection without an answer
+    receiver          takes what webhooks push
     silent            takes every connection, and never says anything
 
 It prints its port once it listens on 127.0.0.1, and serves until it is ended.
@@ -86,15 +88,17 @@ class StrictRedis(Redis):
 
 
 class ClickHouse(BaseHTTPRequestHandler):
+    """It says its version to whatever it is asked."""
+
     protocol_version = "HTTP/1.1"
+    answer = b"21.8.15.7\n"
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b"21.8.15.7\n"
         self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(self.answer)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(self.answer)
 
     do_GET = do_POST
 
@@ -149,6 +153,16 @@ class StrictKafka(Kafka):
     known = Kafka.known | {Kafka.HANDSHAKE: 1, Kafka.AUTHENTICATE: 0}
 
 
+class Receiver(ClickHouse):
+    answer = b""
+
+
+class DeafReplica(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        while self.rfile.readline().strip():
+            pass
+
+
 class Silent(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         while self.request.recv(65_536):
@@ -162,6 +176,8 @@ KINDS = {
     "old-clickhouse": ClickHouse,
     "old-kafka": Kafka,
     "strict-kafka": StrictKafka,
+    "deaf-replica": DeafReplica,
+    "receiver": Receiver,
     "silent": Silent,
 }
 

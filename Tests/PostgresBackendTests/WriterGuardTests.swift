@@ -59,6 +59,39 @@ struct WriterGuardTests {
         }
     }
 
+    @Test(
+        "lets no place of a sink, and no tile of the audit tree, be stored for another, or on a server that is not the log's"
+    )
+    func besideTheLog() async throws {
+        try await withSeat { store, seat in
+            let tile = AuditTile(level: 0, number: 0, hashes: Array(repeating: 1, count: 32))
+            func isStored(_ epoch: Int64) async throws -> [Bool] {
+                var stored: [Bool] = []
+                for act in [
+                    { () async throws in try await store.keep([], of: .kafka, upTo: 100, epoch: epoch) },
+                    { () async throws in try await store.keep([tile], epoch: epoch) },
+                    { () async throws in try await store.retire(.analytics, at: VirtualClock.start, epoch: epoch) },
+                ] {
+                    do {
+                        try await act()
+                        stored.append(true)
+                    } catch StoreError.superseded { stored.append(false) }
+                }
+                return stored
+            }
+            #expect(try await isStored(seat.epoch - 1) == [false, false, false])
+            try await store.beginTimeline(epoch: seat.epoch)
+            let carriedOn = SQL("test.elsewhere", "UPDATE log_timelines SET server = 'another'")
+            try await store.database.commit([carriedOn])
+            #expect(try await isStored(seat.epoch) == [false, false, false])
+            #expect(try await store.cursor(of: .kafka) == nil)
+            #expect(try await store.auditTreeSize() == 0)
+            try await store.beginTimeline(epoch: seat.epoch)
+            #expect(try await isStored(seat.epoch) == [true, true, true])
+            #expect(try await store.cursor(of: .kafka) == 100)
+        }
+    }
+
     @Test("is of a higher epoch after each election, and nobody is elected while another's time is not over")
     func election() async throws {
         try await withSeat { store, seat in

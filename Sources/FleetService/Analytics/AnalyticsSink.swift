@@ -19,7 +19,7 @@ package final class AnalyticsSink: Service {
     }
 
     private let store: Store
-    private let committed: CommittedLog
+    private let orchestrator: FederationOrchestrator
     private let analytics: any AnalyticsStore
     private let feed: AnalyticsFeed
     private let limits: Limits
@@ -28,14 +28,14 @@ package final class AnalyticsSink: Service {
 
     /// - Parameter progress: where it tells how far it is, beside the other sinks.
     package init(
-        store: Store, committed: CommittedLog, analytics: any AnalyticsStore, progress: SinkProgress,
+        store: Store, orchestrator: FederationOrchestrator, analytics: any AnalyticsStore, progress: SinkProgress,
         limits: Limits = Limits(), logger: Logger
     ) {
         self.store = store
-        self.committed = committed
+        self.orchestrator = orchestrator
         self.analytics = analytics
         self.progress = progress
-        feed = AnalyticsFeed(store: store, tail: committed.tail, limits: limits.feed)
+        feed = AnalyticsFeed(store: store, tail: orchestrator.committed.tail, limits: limits.feed)
         self.limits = limits
         self.logger = logger
     }
@@ -45,7 +45,7 @@ package final class AnalyticsSink: Service {
         progress.note(.analytics, position: 0, depth: 0)
         defer { progress.forget(.analytics) }
         await cancelWhenGracefulShutdown {
-            let follower = self.committed.tail.follow(as: nil)
+            let follower = self.orchestrator.committed.tail.follow(as: nil)
             defer { follower.end() }
             var failures = 0
             var complaint = Complaint()
@@ -70,13 +70,13 @@ package final class AnalyticsSink: Service {
 
     /// Goes on from where the store is, until something fails.
     private func serve(_ follower: EventTail.Follower, onProgress: () -> Void) async throws {
-        let store = store
+        let (store, committed) = (store, orchestrator.committed)
         try await analytics.migrate(for: installation()) { try await store.holds($0.event, at: $0.position) }
         var position = try await start()
         var lastBatch = ContinuousClock.now - limits.batchAge
         while !Task.isCancelled {
             progress.note(.analytics, position: position, depth: 0)
-            let (committed, end) = (committed, position)
+            let end = position
             await follower.sleep { committed.position > end }
             guard committed.position > position else { continue }
             if committed.position - position < limits.feed.batchLength {
@@ -87,7 +87,7 @@ package final class AnalyticsSink: Service {
             progress.note(.analytics, position: position, depth: batch.events.count)
             try await insert(batch)
             onProgress()
-            try await store.keep([], of: .analytics, upTo: batch.end.position)
+            try await store.keep([], of: .analytics, upTo: batch.end.position, epoch: orchestrator.epoch)
             position = batch.end.position
         }
     }

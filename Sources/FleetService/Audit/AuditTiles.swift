@@ -61,8 +61,10 @@ struct AuditTiles: Sendable {
     }
 
     /// Makes durable what was appended, as one.
-    mutating func keep() async throws(StoreError) {
-        try await store.keep(full + edge.filter { $0.count > 0 })
+    ///
+    /// - Parameter epoch: of the election that it is done for.
+    mutating func keep(epoch: Int64) async throws(StoreError) {
+        try await store.keep(full + edge.filter { $0.count > 0 }, epoch: epoch)
         full = []
     }
 

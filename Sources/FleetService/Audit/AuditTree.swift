@@ -92,7 +92,7 @@ package final class AuditTree: Service {
                 tiles.append(MerkleTree.hash(leaf: leaf.bytes))
             }
             let isEnd = leaves.count < Self.sliceLength
-            if isEnd || tiles.unkept >= Self.keptMax { try await tiles.keep() }
+            if isEnd || tiles.unkept >= Self.keptMax { try await tiles.keep(epoch: orchestrator.epoch) }
             if isEnd { return }
         }
     }

@@ -78,7 +78,7 @@ struct BusRun {
             let (end, failure) = await handOver(events, replay: replay.id)
             if let end {
                 replays[0].position = end
-                try await store.keep([], of: .replay(replay.id), upTo: end)
+                try await store.keep([], of: .replay(replay.id), upTo: end, epoch: parts.orchestrator.epoch)
             }
             if let failure { throw failure }
         }

@@ -99,7 +99,7 @@ package final class BusSink: Service {
     private func keep(_ place: Place) async {
         guard let position = place.unkept else { return }
         do {
-            try await parts.store.keep([], of: .kafka, upTo: position)
+            try await parts.store.keep([], of: .kafka, upTo: position, epoch: parts.orchestrator.epoch)
             place.keep(position)
         } catch  where place.isFirstFailure() {
             parts.logger.error("how far a sink has come could not be stored", metadata: ["error": "\(error)"])

@@ -26,8 +26,7 @@ package final class FederationOrchestrator: Service {
     package let committed = CommittedLog()
     package let observer: WriterObserver
     private let loaded = Mutex(false)
-    /// Of the election that the next run is for.
-    private let epoch = Mutex<Int64>(0)
+    private let election = Mutex<Int64>(0)
     /// How long nobody can have heard a fleet before that run; nil when it is not known.
     private let silence = Mutex<Seconds?>(nil)
     private let store: Store
@@ -54,6 +53,9 @@ package final class FederationOrchestrator: Service {
 
     /// Whether the state has been loaded, so that commands are decided.
     package var isReady: Bool { loaded.withLock { $0 } }
+
+    /// Of the election that it runs for, or ran for last: what runs beside it stores nothing under another.
+    package var epoch: Int64 { election.withLock { $0 } }
 
     /// Commands that wait for the writer.
     package var queueDepth: Int { mailbox.count }
@@ -121,7 +123,7 @@ package final class FederationOrchestrator: Service {
     ///   - silence: for how long before nobody decided, so that no fleet can have been heard; nil when that is not known,
     ///     and no fleet is to be blamed for it.
     package func prepare(epoch: Int64, after silence: Seconds? = nil) {
-        self.epoch.withLock { $0 = epoch }
+        election.withLock { $0 = epoch }
         self.silence.withLock { $0 = silence }
         mailbox.open()
         committed.inboxes.open()
@@ -138,7 +140,7 @@ package final class FederationOrchestrator: Service {
         var ledger = try await committed.takeUp(store)
         if let silence = silence.withLock({ $0 }) { await recallSigns(of: &ledger, after: silence) }
         var writer = Writer(
-            ledger: ledger, epoch: epoch.withLock { $0 }, store: store, committed: committed, environment: environment,
+            ledger: ledger, epoch: epoch, store: store, committed: committed, environment: environment,
             observer: observer, logger: logger)
         loaded.withLock { $0 = true }
         await withTaskCancellationOrGracefulShutdownHandler {

@@ -115,9 +115,9 @@ struct WebhookSink {
         await settle(inbox.take())
         // A changed filter is for what comes.
         if !isStopped {
-            let (store, name, end) = (parts.store, name, cursor)
+            let (store, name, end, epoch) = (parts.store, name, cursor, parts.orchestrator.epoch)
             // Of its own: a commit that a cancelled task waits for may not happen.
-            await Task { try? await store.keep([], of: name, upTo: end) }.value
+            await Task { try? await store.keep([], of: name, upTo: end, epoch: epoch) }.value
         }
         if let failure { throw failure }
     }
@@ -335,7 +335,9 @@ struct WebhookSink {
     private mutating func keep(_ pushes: [Push]) async -> Bool {
         let left = unstored.subtracting(pushes.map(\.position))
         let end = left.min().map { min(position, $0 - 1) } ?? position
-        guard await insistently({ try await parts.store.keep(pushes, of: name, upTo: end) }) else { return false }
+        let epoch = parts.orchestrator.epoch
+        let isKept = await insistently { try await parts.store.keep(pushes, of: name, upTo: end, epoch: epoch) }
+        guard isKept else { return false }
         unstored = left
         storedPosition = end
         return true

@@ -91,7 +91,7 @@ package final class WebhookSinks: Service {
         }
         do throws(StoreError) {
             for name in try await parts.store.sinks() where name.isOfWebhook && !wanted.known.contains(name) {
-                try await parts.store.retire(name, at: parts.environment.now())
+                try await parts.store.retire(name, at: parts.environment.now(), epoch: parts.orchestrator.epoch)
             }
         } catch {
             parts.logger.error("sinks that are over could not be removed", metadata: ["error": "\(error)"])

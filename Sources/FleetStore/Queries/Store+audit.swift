@@ -87,17 +87,20 @@ extension Store {
     }
 
     /// Keeps tiles, in the place of those that were less full, as one.
-    package func keep(_ tiles: [AuditTile]) async throws(StoreError) {
+    ///
+    /// - Throws: `.superseded` when another than of this epoch was elected.
+    package func keep(_ tiles: [AuditTile], epoch: Int64) async throws(StoreError) {
         try await database.commit(
-            tiles.map { tile in
-                SQL(
-                    "audit.keep_tile",
-                    """
-                    INSERT INTO audit_tiles (level, number, hashes) \
-                    VALUES (\(tile.level), \(tile.number), \(SQLValue.bytes(tile.hashes))) \
-                    ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes
-                    """)
-            })
+            guardTerm(epoch)
+                + tiles.map { tile in
+                    SQL(
+                        "audit.keep_tile",
+                        """
+                        INSERT INTO audit_tiles (level, number, hashes) \
+                        VALUES (\(tile.level), \(tile.number), \(SQLValue.bytes(tile.hashes))) \
+                        ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes
+                        """)
+                })
     }
 
     /// The checkpoint that covers most, if there is one.

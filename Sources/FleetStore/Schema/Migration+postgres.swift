@@ -232,10 +232,10 @@ extension Migration {
                 FROM pg_control_system()
             $$
             """,
-            // Begins every batch. It raises, because a count of rows that is looked at afterwards stops no batch that was sent
-            // whole; and it locks the row, so that nobody is elected in the middle of a batch.
+            // Begins whatever only who is elected may store. It raises, because a count of rows that is looked at afterwards
+            // stops no batch that was sent whole; and it locks the row, so that nobody is elected in the middle of a batch.
             """
-            CREATE FUNCTION guard_writer(mine BIGINT, log_end BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+            CREATE FUNCTION guard_term(mine BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
             BEGIN
                 PERFORM 1 FROM writer WHERE epoch = mine FOR SHARE;
                 IF NOT FOUND THEN
@@ -244,6 +244,13 @@ extension Migration {
                 IF (SELECT server FROM log_timelines ORDER BY timeline DESC LIMIT 1) <> server_timeline() THEN
                     RAISE EXCEPTION USING ERRCODE = 'FC001', MESSAGE = 'another server carries the log on';
                 END IF;
+            END $$
+            """,
+            // Begins every batch of events.
+            """
+            CREATE FUNCTION guard_writer(mine BIGINT, log_end BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM guard_term(mine);
                 IF COALESCE((SELECT MAX(position) FROM events), 0) <> log_end THEN
                     RAISE EXCEPTION USING ERRCODE = 'FC001', MESSAGE = 'the log does not end where the writer left it';
                 END IF;
