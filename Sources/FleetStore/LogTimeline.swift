@@ -31,6 +31,11 @@ extension LogTimeline {
 extension [LogTimeline] {
     /// Whether the timeline of this number is one of them.
     package func has(_ number: Int64) -> Bool { contains { $0.number == number } }
+
+    /// The number of the one on which this position of the log was come to; 0 before the first.
+    package func number(at position: Int64) -> Int64 {
+        filter { $0.startsAfter < position }.map(\.number).max() ?? 0
+    }
 }
 
 /// A place in the log.

@@ -204,6 +204,22 @@ struct KafkaSinkTests {
             try await waitUntilPublished(service)
             let second = try await Self.read(arguments)
             #expect(second.map { $0["subject"]?.stringValue } == ["late"])
+            // The log goes on elsewhere without its last two events: what takes their places is new, all else is not.
+            let all = try await service.api.store.events(after: 0, limit: 10_000)
+            let timelines = [
+                LogTimeline(number: 7, startsAfter: 0),
+                LogTimeline(number: 9, startsAfter: try #require(all.last).position - 2),
+            ]
+            for known in [[timelines[0]], timelines] {
+                let bus = try brokers.bus()
+                let records = all.flatMap { topics.records(of: $0, on: known) }.filter { $0.topic == topics.events }
+                #expect(try await publish(records, to: bus) == [])
+                await bus.close()
+            }
+            let third = try await Self.read(arguments)
+            // On the first of them everything is new, because before there was none.
+            let ids = (all + all.suffix(2)).map(\.id.description)
+            #expect(third.compactMap { $0["id"]?.stringValue }.sorted() == ids.sorted())
         }
     }
 

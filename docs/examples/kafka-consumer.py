@@ -4,9 +4,12 @@
     python3 kafka-consumer.py --brokers localhost:9092 --state events.db
 
 The service publishes at least once: after a crash, or when brokers fail, some records come again. Within a partition,
-what comes for the first time comes in the order of the log. So one number tells what was there before: the highest
+what comes for the first time comes in the order of the log. So one place tells what was there before: the highest
 position (`ce_fleetposition`) that was handled of the partition. It is kept in the same transaction as what is made of the
 event, beside the offset to go on from; a record is then handled once, also when this program is killed.
+
+Where PostgreSQL fails over to a standby that was behind, the log goes on without its last events, and gives their positions
+to others. Those are on a later timeline (`ce_fleettimeline`, absent where there is none), which counts before the position.
 """
 
 import argparse
@@ -24,11 +27,11 @@ def handle(event, database):
 
 
 def place(database, record):
-    """The highest position that was handled of the record's partition."""
+    """The highest timeline and position on it that were handled of the record's partition."""
     row = database.execute(
-        "SELECT position FROM places WHERE topic = ? AND part = ?", (record.topic(), record.partition())
+        "SELECT timeline, position FROM places WHERE topic = ? AND part = ?", (record.topic(), record.partition())
     ).fetchone()
-    return row[0] if row else 0
+    return row or (0, 0)
 
 
 def take(record, database, replays):
@@ -37,21 +40,21 @@ def take(record, database, replays):
     Returns whether it did.
     """
     headers = dict(record.headers())
-    position = int(headers["ce_fleetposition"])
+    here = int(headers.get("ce_fleettimeline", 0)), int(headers["ce_fleetposition"])
     # A replay was asked for by an operator, and is meant to come again.
     is_replay = "ce_replayid" in headers
     highest = place(database, record)
-    is_new = replays if is_replay else position > highest
+    is_new = replays if is_replay else here > highest
     with database:
         if is_new:
             message = KafkaMessage(headers=headers, key=record.key().decode(), value=record.value())
             handle(from_binary(message, data_unmarshaller=json.loads), database)
         database.execute(
-            "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?)",
             (
                 record.topic(),
                 record.partition(),
-                highest if is_replay else max(position, highest),
+                *(highest if is_replay else max(here, highest)),
                 record.offset() + 1,
             ),
         )
@@ -70,7 +73,7 @@ def main():
 
     database = sqlite3.connect(options.state)
     database.execute(
-        "CREATE TABLE IF NOT EXISTS places (topic TEXT, part INTEGER, position INTEGER, next INTEGER,"
+        "CREATE TABLE IF NOT EXISTS places (topic TEXT, part INTEGER, timeline INTEGER, position INTEGER, next INTEGER,"
         " PRIMARY KEY (topic, part))"
     )
     consumer = Consumer(

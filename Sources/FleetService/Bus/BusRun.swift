@@ -156,10 +156,11 @@ struct BusRun {
         _ events: [Event], replay: EventReplay.ID? = nil
     ) async -> (end: Int64?, failure: (any Error)?) {
         var records: [BusRecord] = []
+        let timelines = committed.timelines
         // Of each event, how many records there are up to it.
         var counts: [Int] = []
         for event in events {
-            records += parts.topics.records(of: event, replay: replay)
+            records += parts.topics.records(of: event, on: timelines, replay: replay)
             counts.append(records.count)
         }
         let missing = Set([parts.topics.events] + events.flatMap(parts.topics.needed)).subtracting(prepared).sorted()

@@ -1,5 +1,6 @@
 package import FleetDomain
 import FleetJSON
+package import FleetStore
 
 /// Which events go to which topics, and how they look there: CloudEvents 1.0 in the binary mode of their Kafka binding.
 package struct BusTopics: Sendable {
@@ -21,11 +22,15 @@ package struct BusTopics: Sendable {
         }
     }
 
-    /// - Parameter replay: of which it is a part, as an extension attribute.
-    package func records(of event: Event, replay: EventReplay.ID? = nil) -> [BusRecord] {
+    /// - Parameters:
+    ///   - timelines: of the log, as they are known where it was read.
+    ///   - replay: of which it is a part, as an extension attribute.
+    package func records(
+        of event: Event, on timelines: [LogTimeline] = [], replay: EventReplay.ID? = nil
+    ) -> [BusRecord] {
         var data = JSONWriter(capacity: 768)
         event.entity.write(to: &data)
-        let headers = Self.headers(of: event, replay)
+        let headers = Self.headers(of: event, timelines.number(at: event.position), replay)
         let record = BusRecord(topic: events, key: event.entity.subject, headers: headers, value: data.bytes)
         guard event.type == .messageAccepted, let message = event.entity.asMessage else { return [record] }
         return [
@@ -41,7 +46,9 @@ package struct BusTopics: Sendable {
         message.orderingKey.map { "\(message.source)/\($0)" } ?? "\(message.source)"
     }
 
-    private static func headers(of event: Event, _ replay: EventReplay.ID?) -> [BusRecord.Header] {
+    private static func headers(
+        of event: Event, _ timeline: Int64, _ replay: EventReplay.ID?
+    ) -> [BusRecord.Header] {
         var audience = JSONWriter(capacity: 96)
         event.audience.write(to: &audience)
         var headers: [BusRecord.Header] = [
@@ -55,6 +62,8 @@ package struct BusTopics: Sendable {
         if let federation = event.entity.federation {
             headers.append(.init("ce_fleetfederation", federation.description))
         }
+        // Positions that a fail-over has lost are given again, on a later timeline.
+        if timeline > 0 { headers.append(.init("ce_fleettimeline", timeline.description)) }
         if let replay { headers.append(.init("ce_replayid", replay.description)) }
         return headers
     }
