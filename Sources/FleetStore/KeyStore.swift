@@ -129,7 +129,7 @@ package struct KeyStore: Sendable {
                 WHERE fleet_id = \(key.id.fleet) AND generation = \(key.id.generation)
                 """)
         }
-        try await database.commit(updates + statements(of: labels))
+        try await database.commit(updates + labels.map(setLabel))
     }
 
     package func label(_ name: String) async throws(StoreError) -> [UInt8]? {
@@ -137,20 +137,20 @@ package struct KeyStore: Sendable {
         return try row.map { (row) throws(StoreError) in try row.bytes(0) }
     }
 
-    package func setLabels(_ labels: [String: [UInt8]]) async throws(StoreError) {
-        try await database.commit(statements(of: labels))
-    }
-
-    private func statements(of labels: [String: [UInt8]]) -> [SQL] {
-        labels.sorted { $0.key < $1.key }.map { setLabel($0.key, $0.value) }
+    /// Keeps those of the labels that are not there yet, as one: of several who make them at once, the first does.
+    package func makeLabels(_ labels: [String: [UInt8]]) async throws(StoreError) {
+        try await database.commit(
+            labels.sorted { $0.key < $1.key }.map { name, value in
+                SQL(
+                    "keys.make_label",
+                    """
+                    INSERT INTO labels (name, value) VALUES (\(name), \(SQLValue.bytes(value))) \
+                    ON CONFLICT (name) DO NOTHING
+                    """)
+            })
     }
 
     private func setLabel(_ name: String, _ value: [UInt8]) -> SQL {
-        SQL(
-            "keys.set_label",
-            """
-            INSERT INTO labels (name, value) VALUES (\(name), \(SQLValue.bytes(value))) \
-            ON CONFLICT (name) DO UPDATE SET value = excluded.value
-            """)
+        SQL("keys.set_label", "UPDATE labels SET value = \(SQLValue.bytes(value)) WHERE name = \(name)")
     }
 }

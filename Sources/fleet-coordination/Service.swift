@@ -55,11 +55,15 @@ struct Service {
         let duties: [any ServiceLifecycle.Service] =
             [audit, sinks] + busSinks(bus, beside: sinks, orchestrator, store, metrics)
             + (analyticsSink.map { [$0] } ?? [])
+        orchestrator.committed.whenErased { first in
+            if let first { vault.forget(before: [first]) } else { vault.forget() }
+        }
         // Whoever reaches the service finds the administrator's key in force.
         let replica = Replica(
             name: UUID().uuidString, url: settings.replicaURL, store: store, orchestrator: orchestrator,
             duties: duties, logger: logger
-        ) {
+        ) { [store] in
+            try await vault.destroyErased(of: store)
             if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
         }
         let issuer = try await issuer(memory.verdicts)

@@ -45,6 +45,26 @@ struct VaultTests {
         await place.close()
     }
 
+    @Test("Of several that open it first at once, all have the same keys, and sign by the same")
+    func atOnce() async throws {
+        for _ in 0..<5 {
+            let place = try await Place()
+            let vaults = try await withThrowingTaskGroup(of: Vault.self) { group in
+                for _ in 0..<8 { group.addTask { try await place.open() } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            let sealed = try await Self.seal("text", with: vaults[0])
+            let signers = try await withThrowingTaskGroup(of: CheckpointSigner.self) { group in
+                for vault in vaults { group.addTask { try await vault.signer() } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            for vault in vaults { #expect(try await vault.open(sealed, .contact, of: Self.fleet) == "text") }
+            #expect(Set(signers.map(\.publicKey.text)).count == 1)
+            #expect(try await place.open().open(sealed, .contact, of: Self.fleet) == "text")
+            await place.close()
+        }
+    }
+
     @Test("The same text is never sealed to the same bytes")
     func differs() async throws {
         let place = try await Place()

@@ -53,7 +53,8 @@ struct Forwarder: Sendable {
     func forward(
         _ request: EdgeRequest, _ body: ByteBuffer, by replica: Replica, isRepeatable: Bool
     ) async throws -> Response? {
-        guard !isForwarded(request) else { throw Self.nobody }
+        // Here it is at who was elected, or at one that is not any more.
+        let isForwarded = isForwarded(request)
         let deadline = ContinuousClock.now + Self.patience
         var isLost = false
         var failures = 0
@@ -64,6 +65,7 @@ struct Forwarder: Sendable {
             switch role {
             case .writer: return nil
             case .none, .follower(of: nil): break
+            case .follower(of: _?) where isForwarded: throw Self.nobody
             case .follower(of: let url?):
                 do {
                     return try await send(request, body, to: url, while: replica)

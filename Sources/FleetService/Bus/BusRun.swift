@@ -19,7 +19,7 @@ struct BusRun {
     /// Stretches that are published again.
     private var replays: [BusReplay] = []
     /// As of which change of what is pushed where they are.
-    private var generation: Int64?
+    private var generation: UInt64?
 
     private var committed: CommittedLog { parts.orchestrator.committed }
 

@@ -55,20 +55,21 @@ package final class Vault: Sendable {
     ) async throws -> Vault {
         try await store.prepare()
         let known = try await log.setting(setting)
-        if let identity = try await store.label(identity) {
-            guard known == nil || known == identity else { throw VaultError.ofAnotherLog }
-            guard let wrapped = try await store.label(check), key.unwrap(wrapped, as: check) != nil else {
-                throw VaultError.wrongKey
-            }
-            _ = try await log.setting(setting) { identity }
-        } else {
+        if try await store.label(identity) == nil {
             guard known == nil else { throw VaultError.missing }
             let made = SymmetricKey(size: .bits128).withUnsafeBytes { Array($0) }
-            try await store.setLabels([identity: made, check: key.wrap(Array(check.utf8), as: check)])
-            _ = try await log.setting(setting) { made }
+            try await store.makeLabels([identity: made, check: key.wrap(Array(check.utf8), as: check)])
         }
+        // Of several that start at once, all go by what one of them has made.
+        guard let own = try await store.label(identity), known == nil || known == own else {
+            throw VaultError.ofAnotherLog
+        }
+        guard let wrapped = try await store.label(check), key.unwrap(wrapped, as: check) != nil else {
+            throw VaultError.wrongKey
+        }
+        guard try await log.setting(setting, makeIfAbsent: { own }) == own else { throw VaultError.ofAnotherLog }
         let vault = Vault(store, key, logger)
-        try await vault.destroy(before: log.keysSinceErasure())
+        try await vault.destroyErased(of: log)
         return vault
     }
 
@@ -103,14 +104,14 @@ package final class Vault: Sendable {
     package func signer() async throws -> CheckpointSigner {
         guard let identity = try await store.label(Self.identity) else { throw VaultError.missing }
         let origin = CheckpointSigner.origin(of: identity)
-        if let wrapped = try await store.label(Self.signing) {
-            guard let bytes = encryptionKey.unwrap(wrapped, as: Self.signing) else { throw VaultError.wrongKey }
-            return CheckpointSigner(origin: origin, key: try Curve25519.Signing.PrivateKey(rawRepresentation: bytes))
+        if try await store.label(Self.signing) == nil {
+            let made = Array(Curve25519.Signing.PrivateKey().rawRepresentation)
+            try await store.makeLabels([Self.signing: encryptionKey.wrap(made, as: Self.signing)])
         }
-        let key = Curve25519.Signing.PrivateKey()
-        let wrapped = encryptionKey.wrap(Array(key.rawRepresentation), as: Self.signing)
-        try await store.setLabels([Self.signing: wrapped])
-        return CheckpointSigner(origin: origin, key: key)
+        guard let wrapped = try await store.label(Self.signing),
+            let bytes = encryptionKey.unwrap(wrapped, as: Self.signing)
+        else { throw VaultError.wrongKey }
+        return CheckpointSigner(origin: origin, key: try Curve25519.Signing.PrivateKey(rawRepresentation: bytes))
     }
 
     /// Wraps every data key, and the one that signs, by another key.
@@ -180,11 +181,24 @@ package final class Vault: Sendable {
 
     /// Destroys of each fleet the keys before this one.
     package func destroy(before keys: [KeyStore.KeyID]) async throws(StoreError) {
+        forget(before: keys)
+        try await store.destroy(before: keys)
+    }
+
+    /// Opens nothing any more, in this process, that was sealed under a key before these: an erasure was committed.
+    package func forget(before keys: [KeyStore.KeyID]) {
         state.withLock { state in
             for key in keys { state.first[key.fleet] = max(state.first[key.fleet] ?? 0, key.generation) }
             for key in state.keys.keys where state.isDestroyed(key) { state.keys[key] = nil }
         }
-        try await store.destroy(before: keys)
+    }
+
+    /// Has every key be read again: which of them were destroyed is not known.
+    package func forget() { state.withLock { $0.keys = [:] } }
+
+    /// Destroys in the store what was erased and is still there, as when the process that was to do it was killed.
+    package func destroyErased(of log: Store) async throws(StoreError) {
+        try await destroy(before: log.keysSinceErasure())
     }
 
     /// - Returns: nil when there is none, or none any more.

@@ -16,7 +16,7 @@ package struct EventReader: Sendable {
     private let isSeen: @Sendable (Event, Facts) -> Bool
     package private(set) var facts = Facts()
     /// As of which change of a membership the standings are.
-    private var generation: Int64?
+    private var generation: UInt64?
 
     /// - Parameter isSeen: what is shown of what the filter lets through.
     package init(

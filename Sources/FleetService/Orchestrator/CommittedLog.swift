@@ -6,10 +6,11 @@ import Synchronization
 /// changed, for those who remember what they read of them; and the last events, for those who follow it.
 package final class CommittedLog: Sendable {
     private let end = Atomic<Int64>(0)
-    private let changeOfKeys = Atomic<Int64>(0)
-    private let changeOfMembers = Atomic<Int64>(0)
-    private let changeOfSinks = Atomic<Int64>(0)
+    private let changesOfKeys = Atomic<UInt64>(0)
+    private let changesOfMembers = Atomic<UInt64>(0)
+    private let changesOfSinks = Atomic<UInt64>(0)
     private let history = Mutex<[LogTimeline]>([])
+    private let onErasure = Mutex<(@Sendable (KeyStore.KeyID?) -> Void)?>(nil)
     package let changes = ChangeIndex()
     package let tail = EventTail()
     package let inboxes = InboxBells()
@@ -18,14 +19,18 @@ package final class CommittedLog: Sendable {
 
     package var position: Int64 { end.load(ordering: .acquiring) }
 
-    /// The position of the last event that made or revoked an API key, or from which that is not known.
-    package var keyGeneration: UInt64 { UInt64(changeOfKeys.load(ordering: .acquiring)) }
+    /// Another whenever an API key was made or revoked, or may have been. It only grows, whatever becomes of the log.
+    package var keyGeneration: UInt64 { changesOfKeys.load(ordering: .acquiring) }
 
-    /// The position of the last event that changed a federation or a membership, or from which that is not known.
-    package var memberGeneration: Int64 { changeOfMembers.load(ordering: .acquiring) }
+    /// The same of federations and memberships.
+    package var memberGeneration: UInt64 { changesOfMembers.load(ordering: .acquiring) }
 
-    /// The position of the last event that changed what is pushed where, or from which that is not known.
-    package var sinkGeneration: Int64 { changeOfSinks.load(ordering: .acquiring) }
+    /// The same of what is pushed where.
+    package var sinkGeneration: UInt64 { changesOfSinks.load(ordering: .acquiring) }
+
+    /// Has `act` be told of each fleet whose data was erased, by its first key after that, before anybody is answered; of nil
+    /// when any may have been.
+    package func whenErased(_ act: @escaping @Sendable (KeyStore.KeyID?) -> Void) { onErasure.withLock { $0 = act } }
 
     /// Has the batch made durable. Until that is known, no copy of what it changes is taken for current.
     func commit(
@@ -53,18 +58,30 @@ package final class CommittedLog: Sendable {
     /// Told before anybody is answered, so that who has seen an answer finds what it speaks of.
     private func advance(over events: [Event]) {
         guard let last = events.last else { return }
-        if let change = events.last(where: { $0.entity.kind == .apiKey }) {
-            changeOfKeys.store(change.position, ordering: .releasing)
-        }
-        if let change = events.last(where: { $0.entity.kind == .member || $0.entity.kind == .federation }) {
-            changeOfMembers.store(change.position, ordering: .releasing)
-        }
-        if let change = events.last(where: { $0.entity.kind == .webhook || $0.entity.kind == .replay }) {
-            changeOfSinks.store(change.position, ordering: .releasing)
+        for event in events {
+            switch event.entity.kind {
+            case .apiKey: changesOfKeys.wrappingAdd(1, ordering: .releasing)
+            case .member, .federation: changesOfMembers.wrappingAdd(1, ordering: .releasing)
+            case .webhook, .replay: changesOfSinks.wrappingAdd(1, ordering: .releasing)
+            case .fleet where event.type == .fleetErased:
+                guard case .fleet(let fleet) = event.entity else { break }
+                tellOfErasure(KeyStore.KeyID(fleet: fleet.id, generation: fleet.keyGeneration))
+            default: break
+            }
         }
         end.store(last.position, ordering: .releasing)
         tail.append(events)
         inboxes.ring(for: events)
+    }
+
+    private func tellOfErasure(_ first: KeyStore.KeyID?) { onErasure.withLock { $0 }?(first) }
+
+    /// Whatever was remembered of keys, federations, memberships and what is pushed where may be old.
+    func distrust() {
+        changesOfKeys.wrappingAdd(1, ordering: .releasing)
+        changesOfMembers.wrappingAdd(1, ordering: .releasing)
+        changesOfSinks.wrappingAdd(1, ordering: .releasing)
+        tellOfErasure(nil)
     }
 
     /// The servers that have carried the log on.
@@ -103,9 +120,7 @@ package final class CommittedLog: Sendable {
     func restart(at position: Int64, on timelines: [LogTimeline]) {
         // Before the new timeline is known: nothing of the log before is taken for a part of it.
         tail.restart()
-        changeOfKeys.store(position, ordering: .releasing)
-        changeOfMembers.store(position, ordering: .releasing)
-        changeOfSinks.store(position, ordering: .releasing)
+        distrust()
         changes.restart(at: position)
         end.store(position, ordering: .releasing)
         history.withLock { $0 = timelines }

@@ -21,6 +21,8 @@ package final class Replica: Service {
         package var poll = Duration.milliseconds(50)
         /// How often those who follow the log are woken though nothing happens, as the writer wakes its own.
         package var pulse = Duration.seconds(5)
+        /// How long it may not reach the database before it is not ready any more: longer than a fail-over usually takes.
+        package var isolation = Duration.seconds(5)
         /// How long copies of objects count from a look at the log: many looks, but no freeze.
         package var trust = Duration.seconds(1)
 
@@ -46,7 +48,9 @@ package final class Replica: Service {
     private let onElected: @Sendable () async throws -> Void
     private let limits: Limits
     private let logger: Logger
-    private let state = Mutex((role: Role.none, isReady: false))
+    private let state = Mutex((role: Role.none, isLoaded: false))
+    /// When the database answered last.
+    private let reached = Mutex(ContinuousClock.now)
 
     /// - Parameters:
     ///   - onElected: runs when this process has begun to decide, before anybody is told.
@@ -69,12 +73,17 @@ package final class Replica: Service {
     /// Whether another process decides, or nobody.
     package var isFollower: Bool { if case .follower = role { true } else { false } }
 
-    /// Whether requests can be answered: as the writer when its state is loaded, as another when it follows the log.
-    package var isReady: Bool { state.withLock { $0.isReady } }
+    /// Whether requests can be answered: as the writer when its state is loaded, as another when it follows the log, and as
+    /// long as the database is reached.
+    package var isReady: Bool {
+        isLoaded && (!store.isShared || ContinuousClock.now - reached.withLock { $0 } < limits.isolation)
+    }
 
-    private func become(_ role: Role, isReady: Bool) {
+    private var isLoaded: Bool { state.withLock { $0.isLoaded } }
+
+    private func become(_ role: Role, isLoaded: Bool) {
         let before = state.withLock { state in
-            defer { state = (role, isReady) }
+            defer { state = (role, isLoaded) }
             return state.role
         }
         guard before != role else { return }
@@ -111,7 +120,7 @@ package final class Replica: Service {
     private func begin(epoch: Int64) async throws {
         while !orchestrator.isReady { try await Task.sleep(for: .milliseconds(1)) }
         try await onElected()
-        become(.writer(epoch: epoch), isReady: true)
+        become(.writer(epoch: epoch), isLoaded: true)
     }
 
     // MARK: Elections
@@ -156,15 +165,16 @@ package final class Replica: Service {
             do throws(StoreError) {
                 let seat = try await seat(isHolder: term != nil)
                 complaint.end()
+                reached.withLock { $0 = .now }
                 if seat.isHeld, seat.holder != name || term != nil { decided = .now }
                 var isHolder = seat.holder == name && seat.isHeld
                 // After a fail-over everything that was remembered is dropped, the places of the sinks, too.
                 let isElsewhere = term != nil && !seat.isOnTimeline
                 if isElsewhere { logger.warning("another server carries the log on; all is read anew") }
                 if let current = term, !isHolder || current.epoch != seat.epoch || current.isOver || isElsewhere {
-                    become(.follower(of: nil), isReady: true)
+                    become(.follower(of: nil), isLoaded: true)
                     let endedByItself = current.isOver
-                    await current.end()
+                    await end(current)
                     term = nil
                     // Another may fare better.
                     if endedByItself, isHolder {
@@ -173,6 +183,8 @@ package final class Replica: Service {
                     }
                 }
                 if isHolder, term == nil {
+                    // Whoever is forwarded here waits until the state is loaded.
+                    become(.follower(of: nil), isLoaded: isLoaded)
                     follower?.cancel()
                     await follower?.value
                     follower = nil
@@ -186,7 +198,7 @@ package final class Replica: Service {
                         orchestrator.standAside()
                         follower = Task { await self.follow() }
                     }
-                    become(.follower(of: seat.isHeld && seat.holder != name ? seat.url : nil), isReady: isReady)
+                    become(.follower(of: seat.isHeld && seat.holder != name ? seat.url : nil), isLoaded: isLoaded)
                 }
             } catch {
                 if complaint.isNews(error) {
@@ -239,6 +251,21 @@ package final class Replica: Service {
         return term
     }
 
+    /// Ends what runs while this process decides, because another does.
+    private func end(_ term: Term) async {
+        let (committed, pause) = (orchestrator.committed, limits.poll)
+        // It may have been frozen for long; and until it follows the log, nothing is remembered for longer than it would be
+        // behind then.
+        let forgetting = Task {
+            while !Task.isCancelled {
+                committed.distrust()
+                try? await Task.sleep(for: pause)
+            }
+        }
+        await term.end()
+        forgetting.cancel()
+    }
+
     // MARK: Following
 
     /// Keeps what waits for the log informed of how far it is.
@@ -256,7 +283,7 @@ package final class Replica: Service {
                 let isMore = try await read(isFirst: isFirst)
                 isFirst = false
                 complaint.end()
-                state.withLock { $0.isReady = true }
+                state.withLock { $0.isLoaded = true }
                 if isMore { continue }
             } catch {
                 if complaint.isNews(error) {
