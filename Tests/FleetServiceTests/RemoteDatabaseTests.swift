@@ -63,11 +63,30 @@ struct RemoteDatabaseTests {
     @Test("forgets failures when a server answers in between, also with a refusal")
     func inARow() async throws {
         let bench = try await Bench()
-        for error in [nil, StoreError.busy("slow"), .conflict(constraint: "key"), nil] {
+        for error in [nil, StoreError.full, .conflict(constraint: "key"), nil] {
             await bench.fail(.unavailable("gone"), times: 4)
             if let error { await bench.fail(error, times: 1) } else { #expect(await bench.commit() == nil) }
         }
         #expect(bench.remote.breaker.state == .closed)
+        await bench.remote.close()
+    }
+
+    @Test("learns nothing from what was too busy: it may have been our own connections that the server holds up")
+    func busy() async throws {
+        let bench = try await Bench()
+        await bench.fail(.unavailable("gone"), times: 4)
+        await bench.fail(.busy("no connection was free in time"), times: 3)
+        #expect(bench.remote.breaker.state == .closed)
+        bench.database.closeGate()
+        let late = Task { await bench.commit() }
+        try await eventually("a call that waits") { bench.database.waitingCommits == 1 }
+        bench.database.setReadFault(.unavailable("gone"))
+        await #expect(throws: StoreError.self) { try await bench.remote.find(.ping) }
+        #expect(bench.remote.breaker.state == .open)
+        bench.database.setFault { _ in .busy("no connection was free in time") }
+        bench.database.openGate()
+        #expect(await late.value == .busy("no connection was free in time"))
+        #expect(bench.remote.breaker.state == .open)
         await bench.remote.close()
     }
 

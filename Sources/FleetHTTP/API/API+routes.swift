@@ -16,6 +16,8 @@ extension API {
         }
     }
 
+    private static let knowingPatience = Duration.milliseconds(500)
+
     private func answer(_ call: Call) async throws -> Response {
         let endpoint = call.endpoint
         if case .permission(let permission) = endpoint.access, !call.principal.mayHold(permission) {
@@ -56,7 +58,11 @@ extension API {
         switch access {
         // Whether the process lives must not depend on what knows the callers.
         case .anybody: nil
-        case .anybodyKnown: try? await authenticator.principal(for: request.headers)
+        // So long a database that hangs may hold up who asks whether it does.
+        case .anybodyKnown:
+            try? await withDeadline(Self.knowingPatience) { [authenticator, headers = request.headers] in
+                try await authenticator.principal(for: headers)
+            }
         case .authenticated, .permission: try await authenticator.principal(for: request.headers)
         }
     }

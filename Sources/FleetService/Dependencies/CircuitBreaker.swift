@@ -26,6 +26,9 @@ package final class CircuitBreaker: Sendable {
     /// The call was refused: the dependency did not answer lately.
     package struct Open: Error {}
 
+    /// Thrown by a call that says nothing about the dependency.
+    package struct Inconclusive: Error { package init() {} }
+
     private struct Circuit {
         var failures = 0
         /// Openings since it was closed last.
@@ -63,7 +66,7 @@ package final class CircuitBreaker: Sendable {
     }
 
     /// Calls `body` if the circuit lets it, and learns from what comes of it. Who is cancelled says nothing about the
-    /// dependency.
+    /// dependency, nor does who throws `Inconclusive`.
     ///
     /// - Throws: `Open` when it was not called; else what it threw.
     package func run<Answer: Sendable>(_ body: () async throws -> Answer) async throws -> Answer {
@@ -74,7 +77,8 @@ package final class CircuitBreaker: Sendable {
             succeed()
             return answer
         } catch {
-            if error is CancellationError || Task.isCancelled { leave(isProbe) } else { fail(isProbe) }
+            let isTelling = !(error is CancellationError || error is Inconclusive || Task.isCancelled)
+            if isTelling { fail(isProbe) } else { leave(isProbe) }
             throw error
         }
     }

@@ -4,8 +4,9 @@ import Synchronization
 /// A database across a network, behind a circuit breaker: while it does not answer, whoever asks is refused at once and
 /// occupies no connection.
 ///
-/// Only that it was not reached, or that an answer was lost, is a failure. A conflict, a lost election, a full disk or a
-/// statement that took too long is the answer of a server that lives. Half open, a `ping` goes ahead of the call that is let
+/// Only that it was not reached, or that an answer was lost, is a failure. A conflict, a lost election or a full disk is the
+/// answer of a server that lives. That something was too busy says nothing: it may have been our own connections, of which
+/// none was free because the server hangs. Half open, a `ping` goes ahead of the call that is let
 /// through, so that nobody waits for a long read of another.
 package final class RemoteDatabase: SQLDatabase, Dependency {
     package static var limits: CircuitBreaker.Limits {
@@ -83,22 +84,26 @@ package final class RemoteDatabase: SQLDatabase, Dependency {
         _ body: @Sendable () async throws(StoreError) -> Answer
     ) async throws(StoreError) -> Answer {
         let outcome: Result<Answer, StoreError>
+        var busy: StoreError?
         do {
             outcome = try await breaker.run {
                 do throws(StoreError) { return .success(try await body()) } catch {
                     switch error {
+                    case .busy:
+                        busy = error
+                        throw CircuitBreaker.Inconclusive()
                     case .unavailable, .outcomeUnknown:
                         // Who was cancelled was perhaps not asked for.
                         if !Task.isCancelled { reason.withLock { $0 = error.reason } }
                         throw error
-                    case .conflict, .full, .busy, .superseded, .corrupt, .forbidden, .failed: return .failure(error)
+                    case .conflict, .full, .superseded, .corrupt, .forbidden, .failed: return .failure(error)
                     }
                 }
             }
         } catch let error as StoreError {
             throw error
         } catch {
-            throw refusal
+            throw busy ?? refusal
         }
         return try outcome.get()
     }
