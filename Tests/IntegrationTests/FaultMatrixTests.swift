@@ -54,7 +54,7 @@ struct FaultMatrixTests {
                     "ENCRYPTION_KEY_FILE": try directory.write(Data(count: 32).base64EncodedString(), to: "key"),
                     "ADMIN_API_KEY": ReplicaSet.adminKey, "DATABASE_STATEMENT_TIMEOUT_MS": "3000",
                 ]) { $1 })
-        let cells = Cells(service)
+        let cells = Cells(service, try await Lending(on: service))
         _ = try await cells.become("healthy")
         for name in DevServers.Name.allCases {
             for fault in Fault.allCases { await cells.run(fault, at: [name], of: servers) }
@@ -79,10 +79,14 @@ struct FaultMatrixTests {
     /// One service, and what was measured on it.
     private final class Cells {
         private let service: ServiceProcess
+        private let lending: Lending
         private(set) var acknowledged: [String] = []
         private var number = 0
 
-        init(_ service: ServiceProcess) { self.service = service }
+        init(_ service: ServiceProcess, _ lending: Lending) {
+            self.service = service
+            self.lending = lending
+        }
 
         /// How long it takes until `/health` says so; each of its answers is to come soon.
         func become(
@@ -115,12 +119,17 @@ struct FaultMatrixTests {
                 let noticed = try await become(isCore ? "unhealthy" : "degraded", of: names)
                 #expect(noticed < FaultMatrixTests.notice, "\(title)")
                 let writes = try await isCore ? refusedWrite() : writesThatSucceed()
-                if isCore { try await circuit(isClosed: false) }
+                if isCore {
+                    try await circuit(isClosed: false)
+                    try await strangers()
+                    try await readiness(503)
+                }
                 for name in names { try await fault.end(at: name, of: servers) }
                 let healed = try await become("healthy")
                 if isCore {
                     _ = try await writesThatSucceed(patiently: true)
                     try await circuit(isClosed: true)
+                    try await readiness(200)
                 }
                 print(
                     "fault: \(title): /health \(noticed.short), \(writes), well after \(healed.short); \(fault.means)")
@@ -138,6 +147,25 @@ struct FaultMatrixTests {
                 guard (state == "closed") == isClosed else { return nil }
                 return try await service.send("GET", "//metrics").text
                     .contains("fleet_dependency_up{dependency=\"database\"} \(isClosed ? 1 : 0)\n") ? true : nil
+            }
+        }
+
+        /// Whoever is not known cannot be looked up, and is not kept waiting for it.
+        private func strangers() async throws {
+            for number in 0..<3 {
+                let begin = ContinuousClock.now
+                let reply = try await service.send("GET", "//health", key: "nobody-\(number)-\(self.number)")
+                let took = ContinuousClock.now - begin
+                guard reply.status == 503, took < FaultMatrixTests.notice else {
+                    throw Failure("/health is answered \(reply.status) after \(took) to a stranger")
+                }
+            }
+        }
+
+        /// What a balancer is told, once the database was not reached for a while.
+        private func readiness(_ status: Int) async throws {
+            _ = try await eventually("/readyz \(status)", within: .seconds(15)) {
+                try await service.send("GET", "//readyz").status == status ? true : nil
             }
         }
 
@@ -164,7 +192,21 @@ struct FaultMatrixTests {
                 let took = ContinuousClock.now - begin
                 slowest = max(slowest, took)
             }
+            let begin = ContinuousClock.now
+            let start = lending.window(day: 1 + number / 24, hour: number % 24)
+            for (what, reply) in [
+                ("a lease", try await lending.ask(on: service, start)),
+                ("an allocation", try await lending.allocate(on: service, start)),
+                ("a message", try await lending.say("number \(number)", on: service)),
+            ] {
+                guard reply.status == 201 || reply.status == 202 else {
+                    throw Failure("\(what) is answered \(reply.status) \(reply.text)")
+                }
+            }
+            slowest = max(slowest, ContinuousClock.now - begin)
             guard patiently || slowest < .seconds(2) else { throw Failure("a write and its read take \(slowest)") }
+            let summary = try await service.send("GET", "/metrics?federation_id=\(lending.federation)")
+            guard summary.status == 200 else { throw Failure("a summary: \(summary.status) \(summary.text)") }
             return "writes within \(slowest.short)"
         }
 

@@ -80,7 +80,7 @@ enum OperationRoutes {
 
     static func ready(_ call: Call) async throws -> Response {
         guard call.api.replica.isReady else {
-            throw FleetError(.storageUnavailable, "The state is being loaded.")
+            throw FleetError(.storageUnavailable, "The state is being loaded, or the database is not reached.")
         }
         return try status("ready", call)
     }

@@ -65,6 +65,18 @@ final class DevSet {
     let directory: ScratchDirectory
     var path: String { directory.path + "/set" }
 
+    /// What a test has left running when it failed goes, too.
+    deinit {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        let stop = Process()
+        stop.executableURL = URL(filePath: checkout + "/scripts/dev-deps")
+        stop.arguments = ["stop"]
+        stop.environment = ProcessInfo.processInfo.environment.merging(["DEV_DEPS_DIR": path]) { $1 }
+        stop.standardOutput = FileHandle.nullDevice
+        guard (try? stop.run()) != nil else { return }
+        stop.waitUntilExit()
+    }
+
     /// - Parameter names: of servers; none is the four that a service may use.
     init(_ names: [String], _ settings: [String: String] = [:]) async throws {
         // Shorter than the temporary directory may be: the path of a socket has a limit.
