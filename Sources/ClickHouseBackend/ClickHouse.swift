@@ -24,6 +24,8 @@ package final class ClickHouse: AnalyticsStore {
 
     package func close() async { await client.close() }
 
+    package func standAside() { obstacle.withLock { $0 = nil } }
+
     package func check() async throws {
         try await checkVersion()
         if let obstacle = obstacle.withLock({ $0 }) { throw obstacle }

@@ -59,6 +59,7 @@ package final class KafkaBus: EventBus {
             try await ask { handle throws(KafkaError) in
                 try KafkaTopics(handle: handle, settings: settings, logger: logger).prepare(topics)
             }
+            note(nil)
         } catch {
             note(error)
             throw error
@@ -80,6 +81,8 @@ package final class KafkaBus: EventBus {
             return BusReceipt(taken: 0, failure: error)
         }
     }
+
+    package func standAside() { note(nil) }
 
     package func close() async {
         // To let go of a client may take a while.

@@ -50,6 +50,8 @@ final class RecordingBus: EventBus {
 
     func check() async throws { try await reach() }
 
+    func standAside() {}
+
     func reach() async throws {
         guard state.withLock({ $0.isReachable }) else { throw Failure() }
     }

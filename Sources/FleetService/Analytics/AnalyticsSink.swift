@@ -43,7 +43,10 @@ package final class AnalyticsSink: Service {
     package func run() async throws {
         // Before it has reached the store once, all of the log may wait.
         progress.note(.analytics, position: 0, depth: 0)
-        defer { progress.forget(.analytics) }
+        defer {
+            progress.forget(.analytics)
+            analytics.standAside()
+        }
         await cancelWhenGracefulShutdown {
             let follower = self.orchestrator.committed.tail.follow(as: nil)
             defer { follower.end() }

@@ -24,6 +24,9 @@ package protocol AnalyticsStore: Dependency {
     /// nothing.
     func insert(_ batch: AnalyticsBatch) async throws
 
+    /// Nobody inserts anything from here for now: what was refused last is no trouble of this process any more.
+    func standAside()
+
     /// What it has of the log; beyond `place` it may have anything.
     func source(upTo place: AnalyticsPlace) -> any MetricsSource
 

@@ -51,6 +51,7 @@ package final class BusSink: Service {
     }
 
     package func run() async throws {
+        defer { parts.bus.standAside() }
         await cancelWhenGracefulShutdown { await self.publish() }
     }
 

@@ -11,6 +11,8 @@ package protocol EventBus: Dependency {
     /// is seen of a record for the first time comes after all before it. Not to be called twice at a time. A task that is
     /// cancelled waits for a short while yet, because what is stored unseen is handed over again.
     func publish(_ records: [BusRecord]) async -> BusReceipt
+    /// Nobody hands anything over from here for now: what was refused last is no trouble of this process any more.
+    func standAside()
     /// Ends it, when nobody uses it any more.
     func close() async
 }
