@@ -33,17 +33,23 @@ extension ClickHouse: Examinable {
         return .warn("schema", "is at version \(found), not \(known)", "nothing: the service takes the steps that lack")
     }
 
-    /// Makes a table, writes to it and removes it.
+    /// Does once what a start and a batch do, with a table and a view of its own, and removes them.
     private func permissions() async -> Finding {
         let table: ClickHouseSQL = "fleet_probe_\(Int.random(in: 0 ... .max))"
-        do {
-            try await client.change("CREATE TABLE \(table) (a UInt8) ENGINE = MergeTree ORDER BY a")
-        } catch {
-            return .fail("permissions", "no table can be made: \(error)", "grant what docs/clickhouse.md lists")
-        }
-        var finding = Finding.ok("permissions", "tables can be made and written to")
-        do { try await client.change("INSERT INTO \(table) SELECT 1") } catch {
-            finding = .fail("permissions", "no row can be written: \(error)", "grant what docs/clickhouse.md lists")
+        let steps: [(ClickHouseSQL, failure: String)] = [
+            ("CREATE TABLE \(table) (a DateTime) ENGINE = MergeTree ORDER BY a", "no table can be made"),
+            ("CREATE MATERIALIZED VIEW \(table)_view TO \(table) AS SELECT a FROM \(table)", "no view can be made"),
+            ("DROP VIEW \(table)_view", "a view fleet_probe_… was made and cannot be removed"),
+            ("ALTER TABLE \(table) MODIFY TTL a + INTERVAL 1 DAY", "it cannot be said how long rows are kept"),
+            ("INSERT INTO \(table) SELECT now()", "no row can be written"),
+        ]
+        var finding = Finding.ok("permissions", "tables and views can be made and written to")
+        for (index, step) in steps.enumerated() {
+            do { try await client.change(step.0) } catch {
+                finding = .fail("permissions", "\(step.failure): \(error)", "grant what docs/clickhouse.md lists")
+                if index == 0 { return finding }
+                break
+            }
         }
         do { try await client.change("DROP TABLE \(table)") } catch {
             return finding.level == .ok

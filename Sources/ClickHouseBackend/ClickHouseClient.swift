@@ -14,6 +14,9 @@ final class ClickHouseClient: Sendable {
     let breaker = CircuitBreaker()
     /// Which address answered last.
     private let preferred = Mutex(0)
+    /// Whether tokens count for what the server puts together, and it knows the setting: from 22.12 on. Rows are told apart
+    /// without them.
+    private let takesTokens = Mutex(false)
 
     init(_ settings: ClickHouseSettings, limits: ClickHouseLimits) {
         self.settings = settings
@@ -39,8 +42,9 @@ final class ClickHouseClient: Sendable {
 
     /// The rows of an answer.
     func read(_ sql: ClickHouseSQL, _ parameters: ClickHouseParameters = ClickHouseParameters()) async throws -> [Row] {
-        let rows = try await breaker.run { try await self.send(self.reading(parameters), sql.text, self.limits.read) }
-            .get()
+        // The server gives up first, and says so: that a statement is slow does not mean that nobody answers.
+        let patience = limits.read + .seconds(1)
+        let rows = try await breaker.run { try await self.send(self.reading(parameters), sql.text, patience) }.get()
         return try rows.split(separator: UInt8(ascii: "\n")).map { line in
             guard let values = try? JSON.parse(line).arrayValue else {
                 throw ClickHouseError.malformed("a row of its answer is no JSON array")
@@ -65,12 +69,13 @@ final class ClickHouseClient: Sendable {
     /// Inserts rows, each a JSON object on a line; returns when they are kept. The server puts together what many insert
     /// at a time, and takes for one what comes again under the same token.
     func insert(_ rows: [UInt8], into statement: ClickHouseSQL, token: String) async throws {
-        let query = [
-            ("query", statement.text), ("async_insert", "1"), ("wait_for_async_insert", "1"),
-            ("insert_deduplicate", "1"), ("async_insert_deduplicate", "1"), ("insert_deduplication_token", token),
-            // Events that are read anew may be of any number of months.
-            ("max_partitions_per_insert_block", "0"),
-        ]
+        let query =
+            [
+                ("query", statement.text), ("async_insert", "1"), ("wait_for_async_insert", "1"),
+                ("insert_deduplicate", "1"), ("insert_deduplication_token", token),
+                // Events that are read anew may be of any number of months.
+                ("max_partitions_per_insert_block", "0"),
+            ] + (takesTokens.withLock { $0 } ? [("async_insert_deduplicate", "1")] : [])
         _ = try await breaker.run {
             try await self.send(query, String(decoding: rows, as: UTF8.self), self.limits.insert)
         }.get()
@@ -88,7 +93,10 @@ final class ClickHouseClient: Sendable {
     /// The server's version. Asks past the circuit and without any setting, so that any server can answer.
     func version() async throws -> String {
         let bytes = try await send([], "SELECT version()", limits.read).get()
-        return String(decoding: bytes.prefix(64).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        let version = String(decoding: bytes.prefix(64).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        let numbers = version.split(separator: ".").prefix(2).compactMap { Int($0) }
+        takesTokens.withLock { $0 = numbers.count == 2 && (numbers[0], numbers[1]) >= (22, 12) }
+        return version
     }
 
     // MARK: HTTP

@@ -136,14 +136,17 @@ enum ClickHouseSchema {
 
     // MARK: How long
 
-    /// Facts of a lease or an allocation may be asked for long after it was made: for as long again.
+    /// How long after it was made a lease or an allocation may still be under way: it is booked for a year ahead and for a
+    /// year at most, and may be handed back late.
+    private static let daysUnderWay = 800
+
     static func expiries(days: Int) -> [ClickHouseSQL] {
         [
             "ALTER TABLE events MODIFY TTL toDateTime(at) + INTERVAL \(days) DAY",
             "ALTER TABLE events_hourly MODIFY TTL hour + INTERVAL \(days) DAY",
-            "ALTER TABLE leases MODIFY TTL toDateTime(created_at) + INTERVAL \(2 * days) DAY",
+            "ALTER TABLE leases MODIFY TTL toDateTime(created_at) + INTERVAL \(days + daysUnderWay) DAY",
             "ALTER TABLE ended_leases MODIFY TTL toDateTime(ended_at) + INTERVAL \(days) DAY",
-            "ALTER TABLE allocations MODIFY TTL toDateTime(created_at) + INTERVAL \(2 * days) DAY",
+            "ALTER TABLE allocations MODIFY TTL toDateTime(created_at) + INTERVAL \(days + daysUnderWay) DAY",
             "ALTER TABLE deliveries MODIFY TTL toDateTime(created_at) + INTERVAL \(days) DAY",
             "ALTER TABLE crossings MODIFY TTL toDateTime(at) + INTERVAL \(days) DAY",
             "ALTER TABLE metrics MODIFY TTL toDateTime(at) + INTERVAL \(days) DAY",

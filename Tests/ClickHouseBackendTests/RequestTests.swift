@@ -1,5 +1,6 @@
 import ClickHouseBackend
 import FleetService
+import FleetTestSupport
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -21,6 +22,27 @@ struct ClickHouseRequestTests {
             #expect(head.contains("X-ClickHouse-Key: se cret\r\n") && head.contains("X-ClickHouse-User: somebody\r\n"))
             let line = head.prefix { $0 != "\r\n" }
             #expect(line == "POST /?database=default HTTP/1.1", "\(line)")
+        }
+    }
+
+    @Test(
+        "a batch is put together by the server, and carries its token as the server's version takes it",
+        arguments: [("22.8.5.29", false), ("22.12.1.1", true), ("26.9.2.1", true)])
+    func tokens(version: String, takesTokens: Bool) async throws {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: \(version.utf8.count + 1)\r\n\r\n\(version)\n"
+        try await CannedServer.run(answer) { server in
+            let clickHouse = ClickHouse(ClickHouseSettings(addresses: [try server.address]))
+            try await clickHouse.check()
+            let batch = AnalyticsBatch(events: LedgerScenario(seed: 1).log, allocations: [])
+            try await clickHouse.insert(batch)
+            await clickHouse.close()
+            let lines = server.received.split(separator: "\r\n").filter { $0.contains("INSERT%20INTO%20events") }
+            #expect(!lines.isEmpty)
+            for line in lines {
+                #expect(line.contains("&async_insert=1&wait_for_async_insert=1&"))
+                #expect(line.contains("&insert_deduplication_token=\(batch.token)&"))
+                #expect(line.contains("&async_insert_deduplicate=1 ") == takesTokens)
+            }
         }
     }
 

@@ -211,8 +211,6 @@ def fill(server, large, average):
     below = {"position": f"n - {EVENTS}"}
     fleets = {"source_fleet_id": "lender", "target_fleet_id": "borrower"}
     events = {
-        # The roll-up keeps sets of places, which take no negative ones.
-        "position": "n + 1000000000",
         "at": time_of("t"),
         "event_id": "generateUUIDv4()",
         "type": f"arrayElement({types}, n % 5 + 1)",
@@ -220,7 +218,7 @@ def fill(server, large, average):
         "acting_fleet_id": "borrower",
         "subject_id": "generateUUIDv4()",
     }
-    make("events", EVENTS, events | fleets)
+    make("events", EVENTS, below | events | fleets)
     make("leases", leases, lease_columns(f"if(n < {ended}, 1, 0)"))
     make("ended_leases", ended, lease_columns("1"))
     allocations = {

@@ -7,6 +7,8 @@ package import Logging
 package struct MetricsReporter: Sendable {
     /// How far behind the analytics store may be, in seconds.
     package static let stalenessMax: Seconds = 60
+    /// For all that a summary asks it: there is time to ask the SQL database after that.
+    private static let patience = Duration.seconds(10)
 
     private static let reports = MetricsRegistry.Name(
         "fleet_metrics_reports_total", help: "Summaries of federations, by the database that they were read from.")
@@ -48,21 +50,31 @@ package struct MetricsReporter: Sendable {
     ) async -> MetricsReport? {
         guard let analytics, period.window.start >= period.asOf - analytics.retention else { return nil }
         do {
-            let end = try await store.endOfLog()
-            // What it knows of events that were lost in a fail-over is no answer.
-            guard let place = try await analytics.place(), let last = try await analytics.last(),
-                try await store.holds(last.event, at: last.position)
-            else { return nil }
-            // With everything that there is, it is as fresh as now; else as its last event.
-            let asOf = place.position >= end ? period.asOf : min(place.at, period.asOf)
-            guard period.asOf - Self.stalenessMax <= asOf,
-                let period = MetricsPeriod(period.window, step: period.step, asOf: asOf)
-            else { return nil }
-            let calculator = MetricsCalculator(store: store, source: analytics.source(upTo: place))
-            return try await calculator.report(on: federation, for: reader, scope, period)
+            return try await withDeadline(Self.patience) {
+                try await analyse(with: analytics, federation, reader, scope, period)
+            }
         } catch {
             logger.debug("a summary is read from the SQL database instead", metadata: ["reason": "\(error)"])
             return nil
         }
+    }
+
+    /// nil when it is not as the log is by now.
+    private func analyse(
+        with analytics: any AnalyticsStore, _ federation: Federation, _ reader: Principal, _ scope: MetricsScope,
+        _ period: MetricsPeriod
+    ) async throws -> MetricsReport? {
+        let end = try await store.endOfLog()
+        // What it knows of events that were lost in a fail-over is no answer.
+        guard let place = try await analytics.place(), let last = try await analytics.last(),
+            try await store.holds(last.event, at: last.position)
+        else { return nil }
+        // With everything that there is, it is as fresh as now; else as its last event.
+        let asOf = place.position >= end ? period.asOf : min(place.at, period.asOf)
+        guard period.asOf - Self.stalenessMax <= asOf,
+            let period = MetricsPeriod(period.window, step: period.step, asOf: asOf)
+        else { return nil }
+        let calculator = MetricsCalculator(store: store, source: analytics.source(upTo: place))
+        return try await calculator.report(on: federation, for: reader, scope, period)
     }
 }
