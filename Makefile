@@ -102,7 +102,8 @@ test-load-engines: build ## Measure decisions on SQLite, on PostgreSQL by one re
 
 .PHONY: test-cluster
 test-cluster: build ## Kill each process of such a cluster, of its own, under load, and check that nothing is lost or doubled
-	@export DEV_DEPS_DIR=.build/test-cluster && trap 'scripts/dev-cluster stop' EXIT && \
+	@export DEV_DEPS_DIR=$${SERVERS_DIR:-.build/test-cluster} && trap 'scripts/dev-cluster stop' EXIT && \
+		trap 'exit 130' INT TERM && \
 		scripts/dev-cluster start && python3 scripts/load/kill-any.py
 
 .PHONY: bench

@@ -8,7 +8,8 @@ import FleetStore
 #endif
 
 /// One connection, always in pipeline mode: all statements of a call are sent before the first answer is read, so that a
-/// transaction is one round trip. Used by one thread at a time, which it blocks, but never beyond the call's deadline.
+/// transaction is one round trip. Used by one thread at a time, which it blocks, but never beyond the call's deadline, and to
+/// connect for three seconds a host.
 final class PostgresConnection {
     /// How a call's statements belong together.
     enum Transaction: Equatable {

@@ -97,10 +97,11 @@ struct GuardTests {
     @Test("A status that nobody knows, an empty window and a capacity of nothing are refused")
     func checks() async throws {
         let world = try await PromisedWorld()
+        let second: SQL.Fragment = world.store.isShared ? "INTERVAL '1 second'" : "1"
         for statement in [
             SQL("test.break", "UPDATE resource_sharing SET status = 'lost'"),
             SQL("test.break", "UPDATE resource_sharing SET duration = 0, ends_at = starts_at"),
-            SQL("test.break", "UPDATE resource_sharing SET ends_at = ends_at + 1"),
+            SQL("test.break", "UPDATE resource_sharing SET ends_at = ends_at + " + second),
             SQL("test.break", "UPDATE resource_sharing SET quantity = 0"),
             SQL("test.break", "UPDATE resources SET capacity = 0"),
             SQL("test.break", "UPDATE fleets SET status = 'lost'"),
@@ -129,7 +130,8 @@ private struct PromisedWorld {
     private static let now = VirtualClock.start
 
     init(buffer: Seconds = 0, capacity: Int64 = 1) async throws {
-        store = try await Store.inMemory()
+        store = Store(database: try await TestDatabase.open())
+        try await store.migrate(now: Self.now)
         var ledger = Ledger()
         var context = Self.context(1)
         for fleet in [Self.lender, Self.borrower] {

@@ -20,6 +20,20 @@ struct MigrationTests {
         await store.database.close()
     }
 
+    @Test(
+        "Of several that migrate an empty PostgreSQL at once, one does and all succeed",
+        .enabled(if: TestDatabase.postgresURL != nil))
+    func atOnce() async throws {
+        let store = Store(database: try await TestDatabase.openOnPostgres())
+        let steps = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<8 { group.addTask { try await store.migrate(now: now).count } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(steps.filter { $0 > 0 }.count == 1, "\(steps)")
+        try await store.requireCurrentSchema()
+        await store.database.close()
+    }
+
     @Test("A migrated file is known when it is opened again, and keeps what it holds")
     func reopened() async throws {
         let file = try ScratchFile()

@@ -20,6 +20,7 @@ extension Store {
         let current = try await schemaVersion()
         try await database.prepareRoles()
         let missing = Migration.all(for: database.dialect).filter { $0.version > current && $0.version <= last }
+        var taken: [Migration] = []
         for migration in missing {
             let steps = migration.statements.map { SQL("schema.step", text: $0) }
             var batch = database.dialect.lockSchema
@@ -43,17 +44,18 @@ extension Store {
                     """))
             do throws(StoreError) {
                 try await database.commit(batch + steps + database.dialect.secureTables)
+                taken.append(migration)
             } catch {
                 // Somebody else may have taken the step meanwhile.
                 guard case .conflict = error, try await schemaVersion() >= migration.version else { throw error }
             }
         }
-        guard missing.isEmpty, current > 0 else { return missing }
+        guard missing.isEmpty, current > 0 else { return taken }
         let isGranted = try await database.isGranted("events")
         if !isGranted {
             try await database.commit(database.dialect.lockSchema + database.dialect.secureTables)
         }
-        return missing
+        return taken
     }
 
     /// Refuses a database that this version cannot use as it is.
