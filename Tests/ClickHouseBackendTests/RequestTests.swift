@@ -1,6 +1,7 @@
 import ClickHouseBackend
 import FleetService
 import FleetTestSupport
+import Foundation
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -32,10 +33,13 @@ struct ClickHouseRequestTests {
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: \(version.utf8.count + 1)\r\n\r\n\(version)\n"
         try await CannedServer.run(answer) { server in
             let clickHouse = ClickHouse(ClickHouseSettings(addresses: [try server.address]))
-            try await clickHouse.check()
             let batch = AnalyticsBatch(events: LedgerScenario(seed: 1).log, allocations: [])
-            try await clickHouse.insert(batch)
+            let reason = await ClickHouseTests.ReadinessTests.reason {
+                try await clickHouse.check()
+                try await clickHouse.insert(batch)
+            }
             await clickHouse.close()
+            #expect(reason == nil)
             let lines = server.received.split(separator: "\r\n").filter { $0.contains("INSERT%20INTO%20events") }
             #expect(!lines.isEmpty)
             for line in lines {
@@ -145,6 +149,9 @@ final class CannedServer: Sendable {
         private let answer: String
         private let received: Received
 
+        /// What came of one, as yet.
+        private var request = ""
+
         init(_ answer: String, _ received: Received) {
             self.answer = answer
             self.received = received
@@ -153,9 +160,14 @@ final class CannedServer: Sendable {
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             let text = String(buffer: unwrapInboundIn(data))
             received.text.withLock { $0 += text }
-            // Its bodies are short: a request comes in one piece or its body after it.
-            guard text.contains("SELECT version()") else { return }
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
+            request += text
+            while let end = request.range(of: "\r\n\r\n")?.upperBound {
+                let fields = request[..<end].lowercased().components(separatedBy: "\r\n")
+                let length = fields.first { $0.hasPrefix("content-length: ") }.flatMap { Int($0.dropFirst(16)) } ?? 0
+                guard request[end...].utf8.count >= length else { return }
+                request = String(decoding: request[end...].utf8.dropFirst(length), as: UTF8.self)
+                context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
+            }
         }
     }
 }
