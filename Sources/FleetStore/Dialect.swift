@@ -50,7 +50,7 @@ package enum Dialect: String, Sendable {
 
 extension SQL {
     /// The least that shows that a database answers.
-    package static let ping = SQL("session.ping", "SELECT 1")
+    package static let ping = SQL("session.ping", "SELECT 1").urgent
 
     /// What a session on PostgreSQL is set to.
     ///

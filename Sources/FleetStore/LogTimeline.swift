@@ -109,7 +109,8 @@ extension Store {
                 """
                 SELECT COALESCE((SELECT MAX(position) FROM events), 0), \
                 COALESCE((SELECT MAX(timeline) FROM log_timelines), 0)
-                """))
+                """
+            ).urgent)
         guard let row = rows.first else { throw .corrupt("the log has no end") }
         return LogPlace(position: try row.integer(0), timeline: try row.integer(1))
     }
@@ -123,7 +124,8 @@ extension Store {
                 """
                 SELECT CASE WHEN current_setting('synchronous_standby_names') <> '' THEN 'synchronous' \
                 WHEN EXISTS (SELECT 1 FROM pg_stat_replication) THEN 'asynchronous' ELSE 'none' END
-                """))
+                """
+            ).urgent)
         guard let mode = try rows.first.flatMap({ (row) throws(StoreError) in Replication(rawValue: try row.text(0)) })
         else { throw .corrupt("the server says nothing of its standbys") }
         return mode

@@ -13,6 +13,14 @@ package struct SQL: Sendable {
     package let name: StaticString
     package private(set) var text: String
     package private(set) var values: [SQLValue]
+    /// Whether it is not to wait behind what callers read: an election that is not renewed in time is lost.
+    package private(set) var isUrgent = false
+
+    package var urgent: SQL {
+        var copy = self
+        copy.isUrgent = true
+        return copy
+    }
 
     package init(_ name: StaticString, _ fragment: Fragment) {
         self.name = name

@@ -28,7 +28,8 @@ extension Store {
                 SELECT epoch, holder, url, expires_at > clock_timestamp(), \
                 (SELECT server FROM log_timelines ORDER BY timeline DESC LIMIT 1) IS NOT DISTINCT FROM server_timeline() \
                 FROM writer
-                """))
+                """
+            ).urgent)
         guard let row = rows.first else { throw .corrupt("the table writer is empty") }
         return WriterSeat(
             epoch: try row.integer(0), holder: try row.text(1), url: try row.text(2), isHeld: try row.bool(3),

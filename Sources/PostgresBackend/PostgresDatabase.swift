@@ -58,7 +58,7 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
     }
 
     package func find(_ query: SQL) async throws(StoreError) -> [SQLRow] {
-        try await run([query], as: .single, on: readers)[0]
+        try await run([query], as: .single, on: query.isUrgent ? committers : readers)[0]
     }
 
     package func close() async {

@@ -146,6 +146,15 @@ struct ConnectionTests {
             _ = try await open(Self.with("sslmode=verify-full&sslrootcert=" + other))
         }
         #expect("\(error as Any)".contains("certificate verify failed"), "\(error as Any)")
+        // The right authority, and another name than the certificate's.
+        let (host, rest) = try #require(Self.parts)
+        let port = host.split(separator: ":").last.map { ":\($0)" } ?? ""
+        let mark = rest.contains("?") ? "&" : "?"
+        let named = rest.replacing("HOST", with: "elsewhere.example\(port)") + mark + "hostaddr=127.0.0.1"
+        let unnamed = await #expect(throws: StoreError.self) {
+            _ = try await open(named + "&sslmode=verify-full&sslrootcert=" + authority)
+        }
+        #expect("\(unnamed as Any)".contains("does not match host name"), "\(unnamed as Any)")
     }
 
     @Test("A password that is wrong is told, and not quoted")

@@ -92,6 +92,24 @@ struct WriterGuardTests {
         }
     }
 
+    @Test("is renewed, and the end of the log is told, while callers' reads hold every connection that is theirs")
+    func urgent() async throws {
+        try await withSeat { store, seat in
+            let nap = SQL("test.nap", "SELECT CAST(1 AS BIGINT) FROM pg_sleep(2)")
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 { group.addTask { _ = try await store.database.read(nap) } }
+                try await Task.sleep(for: .milliseconds(200))
+                let begin = ContinuousClock.now
+                let renewed = try await store.claimSeat(holder: "one", url: "http://one", for: 60)
+                _ = try await store.logEnd()
+                _ = try await store.database.find(.ping)
+                #expect(renewed.epoch == seat.epoch)
+                #expect(ContinuousClock.now - begin < .seconds(1))
+                group.cancelAll()
+            }
+        }
+    }
+
     @Test("is of a higher epoch after each election, and nobody is elected while another's time is not over")
     func election() async throws {
         try await withSeat { store, seat in
