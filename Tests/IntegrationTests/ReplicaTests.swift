@@ -11,8 +11,13 @@ struct ReplicaTests {
         "Killed one after the other under load, they lose nothing acknowledged, promise nothing twice and skip no event"
     )
     func killedUnderLoad() async throws {
-        let set = try await ReplicaSet(count: 3)
+        let directory = try ScratchDirectory()
+        let receiver = try await ScriptedServer("receiver", in: directory)
+        let set = try await ReplicaSet(count: 3, ["WEBHOOK_ALLOW_PRIVATE": "true"])
         let lending = try await Lending(on: set.replicas[0])
+        let webhook = try await set.replicas[0].send(
+            "POST", "/webhooks",
+            #"{"url":"http://\#(receiver.address)/","fleet_id":"lender","event_types":["sharing.granted"]}"#)
         let log = Log()
         log.aim(at: set.replicas)
         // One at each, so that each kill cuts one of them off.
@@ -58,8 +63,24 @@ struct ReplicaTests {
             #expect(Array(follower.ids.prefix(events.count)) == events)
         }
         #expect(followers.map(\.cuts).reduce(0, +) >= 3)
+        // Nor does the place of the sink skip one.
+        let granted = try await ids(of: "events", at: "/events?types=sharing.granted&limit=1000", "id", on: set)
+        #expect(granted.count >= log.acknowledged.count)
+        let webhookID = try #require(webhook["webhook_id"]?.stringValue, "\(webhook.text)")
+        _ = try await eventually("each to be pushed") {
+            let path = "/webhooks/\(webhookID)/deliveries?status=delivered&page_size=1000"
+            return try await ids(of: "deliveries", at: path, "event_id", on: set).isSuperset(of: granted) ? true : nil
+        }
         following.cancel()
         try await set.stop()
+    }
+
+    /// What the rows of a list are called in one of their members.
+    private func ids(of list: String, at path: String, _ member: String, on set: ReplicaSet) async throws -> Set<String>
+    {
+        let reply = try await set.replicas[try await set.writer()].send("GET", path)
+        #expect(reply.status == 200, "\(reply.text)")
+        return Set(reply[list]?.arrayValue?.compactMap { $0.objectValue?[member]?.stringValue } ?? [])
     }
 
     @Test("A writer that was frozen and thaws can store nothing, and says nothing that is stale")
@@ -189,9 +210,9 @@ struct ReplicaTests {
             let events = try await follower.send("GET", "/events?types=presence.\(type)")
             return events["events"]?.arrayValue?.isEmpty == false
         }
-        // What comes first is said before Redis is used: until then nothing is noted.
+        // Until then nothing is noted.
         _ = try await eventually("a Redis that is used") {
-            try await follower.send("GET", "//health")["status"]?.stringValue == "healthy" ? true : nil
+            try await set.replicas[writer].send("GET", "//health")["status"]?.stringValue == "healthy" ? true : nil
         }
         let interval = 10
         let beat = try await follower.send(

@@ -14,21 +14,27 @@ struct SignsOfLifeTests {
         try await server.start()
         try await RedisCache.run(.of(server)) { redis in
             let signs = SignsOfLife(redis, seal: CacheSeal(secret: [1]))
-            #expect(await signs.recall(Self.fleets).isEmpty)
             let now = VirtualClock.start
+            #expect(await signs.recall(Self.fleets, now: now).isEmpty)
             // Every other one, and some twice, the later sign first.
             for (index, fleet) in Self.fleets.enumerated() where index % 2 == 0 {
                 signs.note(fleet, at: now + Seconds(index), interval: 30)
                 if index % 3 == 0 { signs.note(fleet, at: now, interval: 30) }
             }
-            let heard = await signs.recall(Self.fleets)
+            // When nobody knows until when they were listened to, nobody is silent.
+            #expect(await signs.recall(Self.fleets, now: now).isEmpty)
+            signs.noteListening(at: now + 2000)
+            // Whoever asks has another clock, and asks later.
+            let later = now + 1_000_000
+            let heard = await signs.recall(Self.fleets, now: later)
             #expect(heard.count == Self.fleets.count / 2)
             for (index, fleet) in Self.fleets.enumerated() where index % 2 == 0 {
-                #expect(heard[fleet] == now + Seconds(index))
+                #expect(heard[fleet] == later - (2000 - Seconds(index)))
             }
-            #expect(await SignsOfLife(redis, seal: CacheSeal(secret: [2])).recall(Self.fleets).isEmpty)
+            let stranger = SignsOfLife(redis, seal: CacheSeal(secret: [2]))
+            #expect(await stranger.recall(Self.fleets, now: later).isEmpty)
             server.command("flushall")
-            #expect(await signs.recall(Self.fleets).isEmpty)
+            #expect(await signs.recall(Self.fleets, now: later).isEmpty)
         }
     }
 
@@ -38,12 +44,14 @@ struct SignsOfLifeTests {
         let signs = SignsOfLife(cache, seal: seal)
         let (one, other) = (Self.fleets[0], Self.fleets[1])
         signs.note(one, at: VirtualClock.start, interval: 30)
+        signs.noteListening(at: VirtualClock.start)
+        #expect(await signs.recall([one, other], now: VirtualClock.start) == [one: VirtualClock.start])
         func name(_ fleet: Fleet.ID) -> String { seal.place("sign-of-life/1", fleet.description).name }
         let sign = try #require(await cache.values([name(one)])[0])
         for (fleet, version) in [(other, sign.version), (one, sign.version + 1)] {
             let forgery = CachedValue(version: version, bytes: sign.bytes)
             cache.keep(forgery, as: name(fleet), for: .seconds(60), replaces: true)
         }
-        #expect(await signs.recall([one, other]).isEmpty)
+        #expect(await signs.recall([one, other], now: VirtualClock.start).isEmpty)
     }
 }

@@ -2,12 +2,15 @@ package import FleetDomain
 
 /// When fleets were heard last, noted in the shared memory for whoever decides next.
 ///
-/// A hint, and never the truth: of a fleet of which nothing is found, the silence is counted from the beginning, which is
-/// later and never too early. Whether a fleet is reachable is in the log.
+/// A hint, and never the truth: of a fleet of which nothing is found the silence is counted from the beginning. Whether a
+/// fleet is reachable is in the log.
 package struct SignsOfLife: Sendable {
     private static let purpose = "sign-of-life/1"
-    /// Beyond the interval of the fleet: longer than another takes to be elected.
-    private static let lifetimeBeyond = Duration.seconds(600)
+    private static let listening = "listening/1"
+    /// How often it is noted that somebody listens.
+    static let listeningInterval = Duration.seconds(1)
+    /// How long word is kept that somebody listened, and a sign beyond the interval of its fleet.
+    private static let lifetime = Duration.seconds(600)
     /// Fleets looked up at once.
     private static let slice = 500
 
@@ -19,24 +22,41 @@ package struct SignsOfLife: Sendable {
         self.seal = seal
     }
 
-    /// Nobody waits for it.
+    /// The fleet was heard. Nobody waits for it to be noted.
     package func note(_ fleet: Fleet.ID, at time: Timestamp, interval: Seconds) {
-        let place = seal.place(Self.purpose, fleet.description)
-        let lifetime = Duration.seconds(interval) + Self.lifetimeBeyond
+        note(time, at: seal.place(Self.purpose, fleet.description), for: .seconds(interval) + Self.lifetime)
+    }
+
+    /// Whoever gave a sign was heard until now.
+    package func noteListening(at time: Timestamp) {
+        note(time, at: seal.place(Self.listening, ""), for: Self.lifetime)
+    }
+
+    private func note(_ time: Timestamp, at place: CacheSeal.Place, for lifetime: Duration) {
         cache.keep(place.seal([], version: time.milliseconds), as: place.name, for: lifetime, replaces: false)
     }
 
-    /// What was noted of these fleets, as far as it can be had.
-    package func recall(_ fleets: [Fleet.ID]) async -> [Fleet.ID: Timestamp] {
+    /// Since when each of these fleets has been silent, as far as that can be had: what was left of its interval when somebody
+    /// listened last, and told so, is left of it now. The times of who noted it are compared with each other alone.
+    package func recall(_ fleets: [Fleet.ID], now: Timestamp) async -> [Fleet.ID: Timestamp] {
+        guard let listened = await times(at: [seal.place(Self.listening, "")])[0] else { return [:] }
         var heard: [Fleet.ID: Timestamp] = [:]
         for start in stride(from: 0, to: fleets.count, by: Self.slice) {
             let slice = fleets[start..<min(start + Self.slice, fleets.count)]
-            let places = slice.map { seal.place(Self.purpose, $0.description) }
-            for (fleet, (place, value)) in zip(slice, zip(places, await cache.values(places.map(\.name)))) {
-                guard let value, place.open(value) != nil else { continue }
-                heard[fleet] = Timestamp(milliseconds: value.version)
+            let times = await times(at: slice.map { seal.place(Self.purpose, $0.description) })
+            for (fleet, time) in zip(slice, times) {
+                guard let time else { continue }
+                let silence = max(0, listened.milliseconds - time.milliseconds)
+                heard[fleet] = Timestamp(milliseconds: now.milliseconds - silence)
             }
         }
         return heard
+    }
+
+    private func times(at places: [CacheSeal.Place]) async -> [Timestamp?] {
+        zip(places, await cache.values(places.map(\.name))).map { place, value in
+            guard let value, place.open(value) != nil else { return nil }
+            return Timestamp(milliseconds: value.version)
+        }
     }
 }

@@ -27,8 +27,6 @@ package final class FederationOrchestrator: Service {
     package let observer: WriterObserver
     private let loaded = Mutex(false)
     private let election = Mutex<Int64>(0)
-    /// How long nobody can have heard a fleet before that run; nil when it is not known.
-    private let silence = Mutex<Seconds?>(nil)
     private let store: Store
     private let environment: Environment
     private let limits: Limits
@@ -118,13 +116,9 @@ package final class FederationOrchestrator: Service {
 
     /// Makes it ready to run, again if it ran before: commands wait for it from now on.
     ///
-    /// - Parameters:
-    ///   - epoch: of the election that it runs for.
-    ///   - silence: for how long before nobody decided, so that no fleet can have been heard; nil when that is not known,
-    ///     and no fleet is to be blamed for it.
-    package func prepare(epoch: Int64, after silence: Seconds? = nil) {
+    /// - Parameter epoch: of the election that it runs for.
+    package func prepare(epoch: Int64) {
         election.withLock { $0 = epoch }
-        self.silence.withLock { $0 = silence }
         mailbox.open()
         committed.inboxes.open()
     }
@@ -138,7 +132,10 @@ package final class FederationOrchestrator: Service {
             mailbox.end()
         }
         var ledger = try await committed.takeUp(store)
-        if let silence = silence.withLock({ $0 }) { await recallSigns(of: &ledger, after: silence) }
+        if let signs, !ledger.listening.isEmpty {
+            let heard = await signs.recall(Array(ledger.listening), now: environment.now())
+            ledger.recall(heard, now: environment.now())
+        }
         var writer = Writer(
             ledger: ledger, epoch: epoch, store: store, committed: committed, environment: environment,
             observer: observer, logger: logger)
@@ -148,6 +145,13 @@ package final class FederationOrchestrator: Service {
                 if let interval = environment.tickInterval {
                     group.addTask { [mailbox] in
                         while (try? await Task.sleep(for: interval)) != nil { mailbox.poke() }
+                    }
+                }
+                if let signs {
+                    group.addTask { [environment] in
+                        repeat {
+                            signs.noteListening(at: environment.now())
+                        } while (try? await Task.sleep(for: SignsOfLife.listeningInterval)) != nil
                     }
                 }
                 group.addTask { [committed, pulse = limits.pulse] in
@@ -160,13 +164,6 @@ package final class FederationOrchestrator: Service {
             committed.inboxes.close()
             mailbox.close()
         }
-    }
-
-    /// What is left of a fleet's interval is what was left when somebody could hear it last.
-    private func recallSigns(of ledger: inout Ledger, after silence: Seconds) async {
-        guard let signs, !ledger.listening.isEmpty else { return }
-        let heard = await signs.recall(Array(ledger.listening))
-        ledger.recall(heard.mapValues { $0 + silence }, now: environment.now())
     }
 
     /// Takes what waits, decides and commits it, until the mailbox is closed and empty.
