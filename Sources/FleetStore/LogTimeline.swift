@@ -1,5 +1,5 @@
-/// A stretch of the log that one server carries on. Its number is greater than those before by a leap at random, so that two
-/// servers that carry on the same log, of which one knows nothing of the other, do not take the same.
+/// A stretch of the log that one server carries on. Its number is when it began, and something at random: it is greater than
+/// those before, and two servers that carry on the same log, of which one knows nothing of the other, do not take the same.
 ///
 /// After a fail-over or a restore the log goes on on another server, perhaps without its last events: a position of an
 /// earlier timeline means the same event only up to where a later one starts. A log that no server may take over, as a file,
@@ -65,7 +65,9 @@ extension Store {
                     "timelines.begin",
                     """
                     INSERT INTO log_timelines (timeline, server, starts_after) \
-                    SELECT COALESCE(MAX(timeline), 0) + 1 + CAST(floor(random() * 1000000000) AS BIGINT), server_timeline(), \
+                    SELECT GREATEST(COALESCE(MAX(timeline), 0) + 1, \
+                    CAST(floor(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT) * 1000000) \
+                    + CAST(floor(random() * 1000000) AS BIGINT), server_timeline(), \
                     COALESCE((SELECT MAX(position) FROM events), 0) FROM log_timelines \
                     HAVING (SELECT server FROM log_timelines ORDER BY timeline DESC LIMIT 1) \
                     IS DISTINCT FROM server_timeline() AND EXISTS (SELECT 1 FROM writer WHERE epoch = \(epoch))

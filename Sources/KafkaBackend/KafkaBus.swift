@@ -20,8 +20,9 @@ package final class KafkaBus: EventBus {
     private let publishing = NIOThreadPool(numberOfThreads: 1)
     /// One may wait for topics to be made while another asks how the brokers are.
     private let questions = NIOThreadPool(numberOfThreads: 2)
-    /// Why records or topics were not taken last; nil when they were. Who hands them over tries again until they are.
-    private let trouble = Mutex<KafkaError?>(nil)
+    /// Why topics were not made last, or records not taken; nil when they were. Who hands them over tries again until they
+    /// are.
+    private let trouble = Mutex<(topics: KafkaError?, records: KafkaError?)>((nil, nil))
 
     /// Connects in the background: it does not matter here whether the brokers are there.
     ///
@@ -37,7 +38,7 @@ package final class KafkaBus: EventBus {
 
     package func check() async throws {
         try await reach()
-        if let trouble = trouble.withLock({ $0 }) { throw trouble }
+        if let trouble = trouble.withLock({ $0.records ?? $0.topics }) { throw trouble }
     }
 
     package func reach() async throws {
@@ -59,9 +60,9 @@ package final class KafkaBus: EventBus {
             try await ask { handle throws(KafkaError) in
                 try KafkaTopics(handle: handle, settings: settings, logger: logger).prepare(topics)
             }
-            note(nil)
+            trouble.withLock { $0.topics = nil }
         } catch {
-            note(error)
+            trouble.withLock { $0.topics = error as? KafkaError }
             throw error
         }
     }
@@ -75,14 +76,14 @@ package final class KafkaBus: EventBus {
             } onCancel: {
                 limit.shorten(to: stopPatience)
             }
-            note(receipt.failure)
+            trouble.withLock { $0.records = receipt.failure as? KafkaError }
             return receipt
         } catch {
             return BusReceipt(taken: 0, failure: error)
         }
     }
 
-    package func standAside() { note(nil) }
+    package func standAside() { trouble.withLock { $0 = (nil, nil) } }
 
     package func close() async {
         // To let go of a client may take a while.
@@ -90,10 +91,6 @@ package final class KafkaBus: EventBus {
         try? await questions.runIfActive { self.asking.withLock { $0 = nil } }
         try? await publishing.shutdownGracefully()
         try? await questions.shutdownGracefully()
-    }
-
-    private func note(_ failure: (any Error)?) {
-        trouble.withLock { $0 = failure as? KafkaError }
     }
 
     func ask<Answer: Sendable>(

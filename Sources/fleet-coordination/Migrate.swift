@@ -1,6 +1,7 @@
 import ArgumentParser
 import FleetService
 import FleetStore
+import Foundation
 
 /// `fleet-coordination migrate`: brings the schema up to date and says which steps it took, or moves to another database.
 struct Migrate: AsyncParsableCommand {
@@ -40,6 +41,9 @@ struct Migrate: AsyncParsableCommand {
         let steps = try await store.migrate(now: Environment.system.now())
         for step in steps { print("applied \(step.version) \(step.name)") }
         if steps.isEmpty { print("the schema is up to date") }
+        if try await store.isOfSuperuser {
+            FileHandle.standardError.write(Data("fleet-coordination: warning: \(Store.superuserWarning).\n".utf8))
+        }
         await store.database.close()
         // Who serves need not be one who may make them.
         guard store.isShared else { return }

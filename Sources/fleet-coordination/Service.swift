@@ -29,7 +29,7 @@ struct Service {
         if let remote { store = Store(database: remote) }
         if settings.logLevel <= .debug { store = Store(database: LoggedDatabase(store.database, logger: logger)) }
         try await store.migrate(now: Environment.system.now())
-        try await warnOfSuperuser(store)
+        if try await store.isOfSuperuser { logger.warning("\(Store.superuserWarning)") }
         var keys = try await KeyStore.open(settings)
         if let remote { keys = KeyStore(database: RemoteDatabase(keys.database, breaker: remote.breaker)) }
         let vault = try await Vault.open(keys, key: try await encryptionKey(of: keys), of: store, logger: logger)
@@ -92,12 +92,6 @@ struct Service {
         await store.database.close()
         await keys.database.close()
         logger.info("stopped")
-    }
-
-    /// No privilege of the database binds a superuser: what lists are read by is all that is left of them.
-    private func warnOfSuperuser(_ store: Store) async throws {
-        guard store.isShared, try await store.database.postgresFacts().isSuperuser else { return }
-        logger.warning("DATABASE_URL names a superuser; name a user that owns nothing but this database")
     }
 
     private func encryptionKey(of keys: KeyStore) async throws -> KeyEncryptionKey {

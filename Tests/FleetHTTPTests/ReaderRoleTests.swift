@@ -45,7 +45,7 @@ struct ReaderRoleTests {
             try await service.api.store.database.commit([Self.close])
             for list in lists {
                 let reply = try await service.send("GET", list)
-                #expect(Self.count(reply) == 0, "\(list)")
+                #expect([200, 404].contains(reply.status) && Self.count(reply) == 0, "\(list): \(reply.status)")
             }
         }
     }

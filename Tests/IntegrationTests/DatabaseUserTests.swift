@@ -110,6 +110,9 @@ struct DatabaseUserTests {
         let service = try await ServiceProcess.start(in: directory, ["DATABASE_URL": try Self.admin(of: target)])
         try await service.stop()
         #expect(service.transcript.contains("DATABASE_URL names a superuser"), "\(service.transcript)")
+        let migrate = try await ServiceProcess.run(
+            in: directory, ["DATABASE_URL": try Self.admin(of: target)], ["migrate"])
+        #expect(migrate.status == .exited(0) && migrate.errors.contains("DATABASE_URL names a superuser"))
         await target.drop()
     }
 }

@@ -64,8 +64,11 @@ struct Forwarder: Sendable {
             var rest = Self.pause
             switch role {
             case .writer: return nil
-            case .none, .follower(of: nil): break
-            case .follower(of: _?) where isForwarded: throw Self.nobody
+            case .elected: break
+            case .none, .follower: if isForwarded { throw Self.nobody }
+            }
+            switch role {
+            case .writer, .none, .elected, .follower(of: nil): break
             case .follower(of: let url?):
                 do {
                     return try await send(request, body, to: url, while: replica)

@@ -74,7 +74,8 @@ package final class JWKSSource: Service {
     /// Reads the source again, or waits for the reading that is under way.
     package func refresh() async {
         guard await beginRefresh() else { return }
-        let outcome = await read()
+        // Goes on when who asked for it has given up: others wait for it.
+        let outcome = await Task { await read() }.value
         if case .new(let set, _) = outcome {
             logger.info("the key set has changed", metadata: ["kids": "\(set.keys.keys.sorted())"])
         }

@@ -122,7 +122,7 @@ extension API {
         switch role {
         case .none: writer.field("role", "none")
         case .writer: writer.field("role", "writer")
-        case .follower: writer.field("role", "follower")
+        case .elected, .follower: writer.field("role", "follower")
         }
     }
 }

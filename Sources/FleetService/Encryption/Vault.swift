@@ -31,6 +31,8 @@ package final class Vault: Sendable {
         var keys: [KeyStore.KeyID: SymmetricKey] = [:]
         /// Before which generation the keys of a fleet are destroyed: who was on the way to one must not keep it.
         var first: [Fleet.ID: Int64] = [:]
+        /// How often all of it was forgotten: what was read before counts no more.
+        var oblivions = 0
 
         func isDestroyed(_ id: KeyStore.KeyID) -> Bool { id.generation < first[id.fleet] ?? 0 }
     }
@@ -193,8 +195,15 @@ package final class Vault: Sendable {
         }
     }
 
-    /// Has every key be read again: which of them were destroyed is not known.
-    package func forget() { state.withLock { $0.keys = [:] } }
+    /// Has every key be read again: which of them were destroyed is not known, and what was known to be may have been lost in
+    /// a fail-over.
+    package func forget() {
+        state.withLock { state in
+            let oblivions = state.oblivions + 1
+            state = State()
+            state.oblivions = oblivions
+        }
+    }
 
     /// Destroys in the store what was erased and is still there, as when the process that was to do it was killed.
     package func destroyErased(of log: Store) async throws(StoreError) {
@@ -203,16 +212,19 @@ package final class Vault: Sendable {
 
     /// - Returns: nil when there is none, or none any more.
     private func found(_ id: KeyStore.KeyID) async throws(StoreError) -> SymmetricKey? {
-        if let key = state.withLock({ $0.keys[id] }) { return key }
+        let (known, oblivions) = state.withLock { ($0.keys[id], $0.oblivions) }
+        if let known { return known }
         guard let wrapped = try await store.wrappedKey(id) else { return nil }
         guard let bytes = encryptionKey.unwrap(wrapped, as: id.name) else {
             throw .corrupt("the data key \(id.generation) of fleet \(id.fleet)")
         }
         let key = SymmetricKey(data: bytes)
-        let isKept = state.withLock { state in
+        let isKept = state.withLock { state -> Bool? in
+            guard state.oblivions == oblivions else { return nil }
             if !state.isDestroyed(id) { state.keys[id] = key }
             return !state.isDestroyed(id)
         }
+        guard let isKept else { return try await found(id) }
         return isKept ? key : nil
     }
 

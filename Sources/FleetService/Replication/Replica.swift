@@ -32,6 +32,8 @@ package final class Replica: Service {
     package enum Role: Sendable, Equatable {
         /// It does not know yet.
         case none
+        /// It was elected, and loads the state.
+        case elected
         case writer(epoch: Int64)
         /// Where the writer is found; nil while there is none.
         case follower(of: String?)
@@ -71,7 +73,12 @@ package final class Replica: Service {
     package var role: Role { state.withLock { $0.role } }
 
     /// Whether another process decides, or nobody.
-    package var isFollower: Bool { if case .follower = role { true } else { false } }
+    package var isFollower: Bool {
+        switch role {
+        case .elected, .follower: true
+        case .none, .writer: false
+        }
+    }
 
     /// Whether requests can be answered: as the writer when its state is loaded, as another when it follows the log, and as
     /// long as the database is reached.
@@ -90,7 +97,7 @@ package final class Replica: Service {
         switch role {
         case .writer(let epoch): logger.info("decides from now on", metadata: ["epoch": "\(epoch)"])
         case .follower(let url): logger.info("follows", metadata: ["writer": "\(url ?? "nobody")"])
-        case .none: break
+        case .none, .elected: break
         }
     }
 
@@ -108,8 +115,8 @@ package final class Replica: Service {
 
     // MARK: Deciding
 
-    private func lead(epoch: Int64, after silence: Int64? = nil) -> ServiceGroup {
-        orchestrator.prepare(epoch: epoch, after: silence)
+    private func lead(epoch: Int64) -> ServiceGroup {
+        orchestrator.prepare(epoch: epoch)
         let services = [orchestrator as any Service] + duties
         return ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -159,14 +166,11 @@ package final class Replica: Service {
         var term: Term?
         var complaint = Complaint()
         var follower: Task<Void, Never>?
-        // When somebody was known to decide last.
-        var decided: ContinuousClock.Instant?
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             do throws(StoreError) {
                 let seat = try await seat(isHolder: term != nil)
                 complaint.end()
                 reached.withLock { $0 = .now }
-                if seat.isHeld, seat.holder != name || term != nil { decided = .now }
                 var isHolder = seat.holder == name && seat.isHeld
                 // After a fail-over everything that was remembered is dropped, the places of the sinks, too.
                 let isElsewhere = term != nil && !seat.isOnTimeline
@@ -183,15 +187,12 @@ package final class Replica: Service {
                     }
                 }
                 if isHolder, term == nil {
-                    // Whoever is forwarded here waits until the state is loaded.
-                    become(.follower(of: nil), isLoaded: isLoaded)
+                    become(.elected, isLoaded: isLoaded)
                     follower?.cancel()
                     await follower?.value
                     follower = nil
                     try await store.beginTimeline(epoch: seat.epoch)
-                    // Whoever decided may have died right after it was elected for the last time.
-                    let silence = decided.map { limits.lease + (ContinuousClock.now - $0).components.seconds + 1 }
-                    term = begin(seat, after: silence)
+                    term = begin(seat)
                 }
                 if !isHolder {
                     if follower == nil {
@@ -201,6 +202,7 @@ package final class Replica: Service {
                     become(.follower(of: seat.isHeld && seat.holder != name ? seat.url : nil), isLoaded: isLoaded)
                 }
             } catch {
+                if error.isAnswer { reached.withLock { $0 = .now } }
                 if complaint.isNews(error) {
                     logger.error("the election cannot be looked at", metadata: ["error": "\(error)"])
                 }
@@ -211,7 +213,15 @@ package final class Replica: Service {
         follower?.cancel()
         await follower?.value
         guard let term else { return }
+        // What ends stores its places, and may take longer than an election holds.
+        let renewing = Task {
+            while (try? await Task.sleep(for: limits.renewal)) != nil {
+                _ = try? await store.claimSeat(holder: name, url: url, for: limits.lease)
+            }
+        }
         await term.end()
+        renewing.cancel()
+        await renewing.value
         // Else the others wait until its time is over.
         try? await store.leaveSeat(holder: name)
     }
@@ -227,8 +237,8 @@ package final class Replica: Service {
         return seat
     }
 
-    private func begin(_ seat: WriterSeat, after silence: Int64?) -> Term {
-        let term = Term(epoch: seat.epoch, lead(epoch: seat.epoch, after: silence))
+    private func begin(_ seat: WriterSeat) -> Term {
+        let term = Term(epoch: seat.epoch, lead(epoch: seat.epoch))
         term.begin {
             await withTaskGroup(of: Bool.self) { tasks in
                 tasks.addTask {
@@ -314,5 +324,15 @@ package final class Replica: Service {
         committed.follow(events)
         committed.changes.trust(until: asked + limits.trust)
         return events.count == Self.slice
+    }
+}
+
+extension StoreError {
+    /// Whether the server said it.
+    fileprivate var isAnswer: Bool {
+        switch self {
+        case .unavailable, .outcomeUnknown, .busy: false
+        case .conflict, .full, .superseded, .corrupt, .forbidden, .failed: true
+        }
     }
 }
