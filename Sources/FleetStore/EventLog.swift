@@ -60,5 +60,5 @@ enum EventLog {
             """)
     }
 
-    static var end: SQL { SQL("events.end", "SELECT position, at FROM events ORDER BY position DESC LIMIT 1").urgent }
+    static var end: SQL { SQL("events.end", "SELECT position, at FROM events ORDER BY position DESC LIMIT 1") }
 }

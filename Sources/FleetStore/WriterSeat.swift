@@ -53,6 +53,18 @@ extension Store {
         return try await writerSeat()
     }
 
+    /// Keeps the seat for some seconds from now, if it was not lost.
+    package func renewSeat(holder: String, epoch: Int64, for lease: Seconds) async throws(StoreError) {
+        try await database.commit([
+            SQL(
+                "writer.renew",
+                """
+                UPDATE writer SET expires_at = clock_timestamp() + \(lease) * INTERVAL '1 second' \
+                WHERE holder = \(holder) AND epoch = \(epoch)
+                """)
+        ])
+    }
+
     /// Gives the seat up, so that another need not wait until its time is over.
     package func leaveSeat(holder: String) async throws(StoreError) {
         try await database.commit([

@@ -55,9 +55,7 @@ package struct TestService: Sendable {
                 metrics: metrics)
         }
         let vault = try await Vault.open(keys, key: encryptionKey, of: store, logger: logger)
-        orchestrator.committed.whenErased { first in
-            if let first { vault.forget(before: [first]) } else { vault.forget() }
-        }
+        orchestrator.committed.whenErased(vault.hear)
         let audit = AuditTree(
             store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
         let sealer = Sealer(key: sealingKey)

@@ -38,7 +38,7 @@ package final class KafkaBus: EventBus {
 
     package func check() async throws {
         try await reach()
-        if let trouble = trouble.withLock({ $0.records ?? $0.topics }) { throw trouble }
+        if let trouble = trouble.withLock({ $0.topics ?? $0.records }) { throw trouble }
     }
 
     package func reach() async throws {

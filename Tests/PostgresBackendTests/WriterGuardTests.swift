@@ -104,7 +104,8 @@ struct WriterGuardTests {
                 _ = try await store.logEnd()
                 _ = try await store.database.find(.ping)
                 #expect(renewed.epoch == seat.epoch)
-                #expect(ContinuousClock.now - begin < .seconds(1))
+                // Behind the naps of others it would be eight seconds.
+                #expect(ContinuousClock.now - begin < .seconds(4))
                 group.cancelAll()
             }
         }

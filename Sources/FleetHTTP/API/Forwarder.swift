@@ -19,6 +19,8 @@ struct Forwarder: Sendable {
     /// How long somebody is waited for who decides: longer than an election takes.
     private static let patience = Duration.seconds(8)
     private static let pause = Duration.milliseconds(50)
+    /// How long who was elected may take to know it.
+    private static let knowingPatience = Duration.seconds(1)
     /// Before the same process is asked again.
     private static let backoff = Backoff(first: .milliseconds(100), longest: .seconds(1))
     private static let answerPatience = TimeAmount.seconds(30)
@@ -53,9 +55,10 @@ struct Forwarder: Sendable {
     func forward(
         _ request: EdgeRequest, _ body: ByteBuffer, by replica: Replica, isRepeatable: Bool
     ) async throws -> Response? {
-        // Here it is at who was elected, or at one that is not any more.
+        // Here it is at who was elected and may not know it yet, or at one that is not any more.
         let isForwarded = isForwarded(request)
-        let deadline = ContinuousClock.now + Self.patience
+        let asked = ContinuousClock.now
+        let deadline = asked + Self.patience
         var isLost = false
         var failures = 0
         retries.noteCall()
@@ -65,7 +68,9 @@ struct Forwarder: Sendable {
             switch role {
             case .writer: return nil
             case .elected: break
-            case .none, .follower: if isForwarded { throw Self.nobody }
+            case .none, .follower(of: nil):
+                if isForwarded, ContinuousClock.now - asked > Self.knowingPatience { throw Self.nobody }
+            case .follower: if isForwarded { throw Self.nobody }
             }
             switch role {
             case .writer, .none, .elected, .follower(of: nil): break
@@ -110,7 +115,7 @@ struct Forwarder: Sendable {
             defer { group.cancelAll() }
             group.addTask { try await send(request, body, to: url) }
             group.addTask {
-                while replica.role == .follower(of: url) || replica.role == .follower(of: nil) {
+                while [.follower(of: url), .follower(of: nil), .elected].contains(replica.role) {
                     try await Task.sleep(for: Self.pause)
                 }
                 throw Superseded()

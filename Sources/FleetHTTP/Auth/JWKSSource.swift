@@ -30,6 +30,7 @@ package final class JWKSSource: Service {
         var content: [UInt8]
         var failure: JWKSError?
         var isRefreshing = false
+        var reading: Task<Outcome, Never>?
         var waiters: [CheckedContinuation<Bool, Never>] = []
         var unknownKeySeen: Timestamp?
     }
@@ -56,6 +57,7 @@ package final class JWKSSource: Service {
         await cancelWhenGracefulShutdown {
             while (try? await Task.sleep(for: self.location.refreshInterval)) != nil { await self.refresh() }
         }
+        state.withLock { $0.reading }?.cancel()
     }
 
     /// The snapshot that has this key, after another reading when it is unknown and one is due; else nil.
@@ -75,7 +77,9 @@ package final class JWKSSource: Service {
     package func refresh() async {
         guard await beginRefresh() else { return }
         // Goes on when who asked for it has given up: others wait for it.
-        let outcome = await Task { await read() }.value
+        let reading = Task { await read() }
+        state.withLock { $0.reading = reading }
+        let outcome = await reading.value
         if case .new(let set, _) = outcome {
             logger.info("the key set has changed", metadata: ["kids": "\(set.keys.keys.sorted())"])
         }

@@ -7,8 +7,6 @@ package import FleetDomain
 package struct SignsOfLife: Sendable {
     private static let purpose = "sign-of-life/1"
     private static let listening = "listening/1"
-    /// How often it is noted that somebody listens.
-    static let listeningInterval = Duration.seconds(1)
     /// How long word is kept that somebody listened, and a sign beyond the interval of its fleet.
     private static let lifetime = Duration.seconds(600)
     /// Fleets looked up at once.
@@ -33,7 +31,8 @@ package struct SignsOfLife: Sendable {
     }
 
     private func note(_ time: Timestamp, at place: CacheSeal.Place, for lifetime: Duration) {
-        cache.keep(place.seal([], version: time.milliseconds), as: place.name, for: lifetime, replaces: false)
+        // Whoever decides by now knows best: clocks differ.
+        cache.keep(place.seal([], version: time.milliseconds), as: place.name, for: lifetime, replaces: true)
     }
 
     /// Since when each of these fleets has been silent, as far as that can be had: what was left of its interval when somebody

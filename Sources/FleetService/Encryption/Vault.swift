@@ -188,20 +188,30 @@ package final class Vault: Sendable {
     }
 
     /// Opens nothing any more, in this process, that was sealed under a key before these: an erasure was committed.
-    package func forget(before keys: [KeyStore.KeyID]) {
+    private func forget(before keys: [KeyStore.KeyID]) {
         state.withLock { state in
             for key in keys { state.first[key.fleet] = max(state.first[key.fleet] ?? 0, key.generation) }
             for key in state.keys.keys where state.isDestroyed(key) { state.keys[key] = nil }
         }
     }
 
-    /// Has every key be read again: which of them were destroyed is not known, and what was known to be may have been lost in
-    /// a fail-over.
-    package func forget() {
+    /// Has every key be read again: which of them were destroyed is not known.
+    ///
+    /// - Parameter erasures: whether those that were known may be lost, as after a fail-over.
+    private func forget(erasures: Bool) {
         state.withLock { state in
-            let oblivions = state.oblivions + 1
-            state = State()
-            state.oblivions = oblivions
+            state.keys = [:]
+            if erasures { state.first = [:] }
+            state.oblivions += 1
+        }
+    }
+
+    /// Goes by what becomes known of erasures.
+    package func hear(_ erasure: CommittedLog.Erasure) {
+        switch erasure {
+        case .done(let first): forget(before: [first])
+        case .unknown: forget(erasures: false)
+        case .lost: forget(erasures: true)
         }
     }
 

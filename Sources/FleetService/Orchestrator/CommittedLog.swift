@@ -10,7 +10,7 @@ package final class CommittedLog: Sendable {
     private let changesOfMembers = Atomic<UInt64>(0)
     private let changesOfSinks = Atomic<UInt64>(0)
     private let history = Mutex<[LogTimeline]>([])
-    private let onErasure = Mutex<(@Sendable (KeyStore.KeyID?) -> Void)?>(nil)
+    private let onErasure = Mutex<(@Sendable (Erasure) -> Void)?>(nil)
     package let changes = ChangeIndex()
     package let tail = EventTail()
     package let inboxes = InboxBells()
@@ -28,9 +28,18 @@ package final class CommittedLog: Sendable {
     /// The same of what is pushed where.
     package var sinkGeneration: UInt64 { changesOfSinks.load(ordering: .acquiring) }
 
-    /// Has `act` be told of each fleet whose data was erased, by its first key after that, before anybody is answered; of nil
-    /// when any may have been.
-    package func whenErased(_ act: @escaping @Sendable (KeyStore.KeyID?) -> Void) { onErasure.withLock { $0 = act } }
+    /// What is known of erasures.
+    package enum Erasure: Sendable {
+        /// Of one fleet, by its first key after that.
+        case done(KeyStore.KeyID)
+        /// There may have been any.
+        case unknown
+        /// There may have been any, and some may not have been: the log goes on without its end.
+        case lost
+    }
+
+    /// Has `act` be told of each erasure before anybody is answered.
+    package func whenErased(_ act: @escaping @Sendable (Erasure) -> Void) { onErasure.withLock { $0 = act } }
 
     /// Has the batch made durable. Until that is known, no copy of what it changes is taken for current.
     func commit(
@@ -65,7 +74,7 @@ package final class CommittedLog: Sendable {
             case .webhook, .replay: changesOfSinks.wrappingAdd(1, ordering: .releasing)
             case .fleet where event.type == .fleetErased:
                 guard case .fleet(let fleet) = event.entity else { break }
-                tellOfErasure(KeyStore.KeyID(fleet: fleet.id, generation: fleet.keyGeneration))
+                tell(.done(KeyStore.KeyID(fleet: fleet.id, generation: fleet.keyGeneration)))
             default: break
             }
         }
@@ -74,14 +83,14 @@ package final class CommittedLog: Sendable {
         inboxes.ring(for: events)
     }
 
-    private func tellOfErasure(_ first: KeyStore.KeyID?) { onErasure.withLock { $0 }?(first) }
+    private func tell(_ erasure: Erasure) { onErasure.withLock { $0 }?(erasure) }
 
     /// Whatever was remembered of keys, federations, memberships and what is pushed where may be old.
     func distrust() {
         changesOfKeys.wrappingAdd(1, ordering: .releasing)
         changesOfMembers.wrappingAdd(1, ordering: .releasing)
         changesOfSinks.wrappingAdd(1, ordering: .releasing)
-        tellOfErasure(nil)
+        tell(.unknown)
     }
 
     /// The servers that have carried the log on.
@@ -123,7 +132,11 @@ package final class CommittedLog: Sendable {
         distrust()
         changes.restart(at: position)
         end.store(position, ordering: .releasing)
-        history.withLock { $0 = timelines }
+        let before = history.withLock { history in
+            defer { history = timelines }
+            return history.last
+        }
+        if let before, before != timelines.last { tell(.lost) }
         tail.pulse()
         inboxes.restart()
     }

@@ -114,6 +114,11 @@ package final class FederationOrchestrator: Service {
         signs?.note(fleet, at: environment.now(), interval: interval)
     }
 
+    /// What fleets say is heard: it decides, and the database confirms it.
+    package func noteListening() {
+        if isReady { signs?.noteListening(at: environment.now()) }
+    }
+
     /// Makes it ready to run, again if it ran before: commands wait for it from now on.
     ///
     /// - Parameter epoch: of the election that it runs for.
@@ -132,10 +137,7 @@ package final class FederationOrchestrator: Service {
             mailbox.end()
         }
         var ledger = try await committed.takeUp(store)
-        if let signs, !ledger.listening.isEmpty {
-            let heard = await signs.recall(Array(ledger.listening), now: environment.now())
-            ledger.recall(heard, now: environment.now())
-        }
+        await recallSigns(of: &ledger)
         var writer = Writer(
             ledger: ledger, epoch: epoch, store: store, committed: committed, environment: environment,
             observer: observer, logger: logger)
@@ -147,13 +149,6 @@ package final class FederationOrchestrator: Service {
                         while (try? await Task.sleep(for: interval)) != nil { mailbox.poke() }
                     }
                 }
-                if let signs {
-                    group.addTask { [environment] in
-                        repeat {
-                            signs.noteListening(at: environment.now())
-                        } while (try? await Task.sleep(for: SignsOfLife.listeningInterval)) != nil
-                    }
-                }
                 group.addTask { [committed, pulse = limits.pulse] in
                     while (try? await Task.sleep(for: pulse)) != nil { committed.tail.pulse() }
                 }
@@ -163,6 +158,20 @@ package final class FederationOrchestrator: Service {
         } onCancelOrGracefulShutdown: { [mailbox, committed] in
             committed.inboxes.close()
             mailbox.close()
+        }
+    }
+
+    /// Goes on from when fleets were heard, as those who decided before have noted it, and notes it by its own clock.
+    private func recallSigns(of ledger: inout Ledger) async {
+        guard let signs, !ledger.listening.isEmpty else { return }
+        let asked = Array(ledger.listening)
+        let now = max(environment.now(), ledger.lastTime)
+        let heard = await signs.recall(asked, now: now)
+        ledger.recall(heard, now: now)
+        signs.noteListening(at: now)
+        for (fleet, time) in heard {
+            guard let interval = ledger.fleets[fleet]?.heartbeatInterval else { continue }
+            signs.note(fleet, at: time, interval: interval)
         }
     }
 

@@ -162,6 +162,8 @@ package final class Replica: Service {
         }
     }
 
+    private static let renewalsAtStop = 3
+
     private func takePart() async {
         var term: Term?
         var complaint = Complaint()
@@ -201,6 +203,7 @@ package final class Replica: Service {
                     }
                     become(.follower(of: seat.isHeld && seat.holder != name ? seat.url : nil), isLoaded: isLoaded)
                 }
+                if term != nil { orchestrator.noteListening() }
             } catch {
                 if error.isAnswer { reached.withLock { $0 = .now } }
                 if complaint.isNews(error) {
@@ -213,10 +216,11 @@ package final class Replica: Service {
         follower?.cancel()
         await follower?.value
         guard let term else { return }
-        // What ends stores its places, and may take longer than an election holds.
+        // What ends stores its places, and may take longer than an election holds; the others are not to wait for it for long.
         let renewing = Task {
-            while (try? await Task.sleep(for: limits.renewal)) != nil {
-                _ = try? await store.claimSeat(holder: name, url: url, for: limits.lease)
+            for _ in 0..<Self.renewalsAtStop {
+                guard (try? await Task.sleep(for: limits.renewal)) != nil else { return }
+                try? await store.renewSeat(holder: name, epoch: term.epoch, for: limits.lease)
             }
         }
         await term.end()
