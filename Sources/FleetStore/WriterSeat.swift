@@ -85,10 +85,11 @@ extension Store {
         isShared ? [SQL("writer.guard", "SELECT guard_writer(\(epoch), \(end))")] : []
     }
 
-    /// That the writer of this epoch still decides, and the log ends there.
+    /// That the writer of this epoch still decides, and the log ends there; a file has no other.
     ///
     /// - Throws: `.superseded` when not.
     package func confirmWriter(_ epoch: Int64, logEnd end: Int64) async throws(StoreError) {
+        guard isShared else { return }
         try await database.commit(guardWriter(epoch, logEnd: end))
     }
 }

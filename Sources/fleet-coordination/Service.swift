@@ -60,8 +60,8 @@ struct Service {
         let replica = Replica(
             name: UUID().uuidString, url: settings.replicaURL, store: store, orchestrator: orchestrator,
             duties: duties, logger: logger
-        ) { [store] in
-            try await vault.destroyErased(of: store)
+        ) {
+            try await vault.destroyErased()
             if let key = try await AdminKey.establish(settings, orchestrator) { announce(key) }
         }
         let issuer = try await issuer(memory.verdicts)

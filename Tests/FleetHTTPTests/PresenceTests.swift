@@ -119,6 +119,25 @@ struct PresenceTests {
         #expect(scenario.advance(to: 50).map(\.type) == [.presenceUnreachable])
     }
 
+    @Test("is looked at again when what the silence came to could not be stored")
+    func notStored() async throws {
+        var scenario = World()
+        _ = scenario.beat(at: 0)
+        #expect(scenario.tryToAdvance(to: 30).map(\.type) == [.presenceUnreachable])
+        #expect(scenario.advance(to: 31).map(\.type) == [.presenceUnreachable])
+        #expect(scenario.advance(to: 1000).isEmpty)
+    }
+
+    @Test("is counted anew where nobody could be heard for a while")
+    func unheard() async throws {
+        var scenario = World()
+        _ = scenario.beat(at: 0)
+        #expect(!scenario.tryToAdvance(to: 30).isEmpty)
+        scenario.ledger.forgetSigns(now: Timestamp(milliseconds: 40_000))
+        #expect(scenario.advance(to: 69).isEmpty)
+        #expect(scenario.advance(to: 70).map(\.type) == [.presenceUnreachable])
+    }
+
     /// A federation of one fleet, in the ledger alone.
     private struct World {
         var ledger = Ledger()
@@ -153,6 +172,15 @@ struct PresenceTests {
         mutating func recall(_ signs: [Fleet.ID: Int64], now: Int64 = 40) {
             ledger.recall(
                 signs.mapValues { Timestamp(milliseconds: $0 * 1000) }, now: Timestamp(milliseconds: now * 1000))
+        }
+
+        /// What came of it cannot be stored.
+        mutating func tryToAdvance(to seconds: Int64) -> [Event] {
+            let start = ledger.savepoint
+            var context = context(seconds)
+            ledger.advance(&context)
+            defer { ledger.rollBack(to: start) }
+            return ledger.recorded
         }
 
         mutating func advance(to seconds: Int64) -> [Event] {

@@ -14,6 +14,7 @@ struct SignsOfLifeTests {
         try await server.start()
         try await RedisCache.run(.of(server)) { redis in
             let signs = SignsOfLife(redis, seal: CacheSeal(secret: [1]))
+            signs.begin(1)
             let now = VirtualClock.start
             #expect(await signs.recall(Self.fleets, now: now).isEmpty)
             // Every other one, and some twice: by a clock that was ahead, and by that of who decides now.
@@ -33,6 +34,12 @@ struct SignsOfLifeTests {
             }
             let stranger = SignsOfLife(redis, seal: CacheSeal(secret: [2]))
             #expect(await stranger.recall(Self.fleets, now: later).isEmpty)
+            // Whoever listens without a gap is another: what it has not heard itself does not count.
+            signs.begin(2)
+            signs.noteListening(at: now + 9000)
+            #expect(await signs.recall(Self.fleets, now: later).isEmpty)
+            signs.note(Self.fleets[0], at: now + 8000, interval: 30)
+            #expect(await signs.recall(Self.fleets, now: later) == [Self.fleets[0]: later - 1000])
             server.command("flushall")
             #expect(await signs.recall(Self.fleets, now: later).isEmpty)
         }
@@ -42,11 +49,12 @@ struct SignsOfLifeTests {
     func forged() async throws {
         let (cache, seal) = (InProcessCache(), CacheSeal(secret: [1]))
         let signs = SignsOfLife(cache, seal: seal)
+        signs.begin(3)
         let (one, other) = (Self.fleets[0], Self.fleets[1])
         signs.note(one, at: VirtualClock.start, interval: 30)
         signs.noteListening(at: VirtualClock.start)
         #expect(await signs.recall([one, other], now: VirtualClock.start) == [one: VirtualClock.start])
-        func name(_ fleet: Fleet.ID) -> String { seal.place("sign-of-life/1", fleet.description).name }
+        func name(_ fleet: Fleet.ID) -> String { seal.place("sign-of-life/1", "3/\(fleet)").name }
         let sign = try #require(await cache.values([name(one)])[0])
         for (fleet, version) in [(other, sign.version), (one, sign.version + 1)] {
             let forgery = CachedValue(version: version, bytes: sign.bytes)

@@ -33,6 +33,11 @@ extension Ledger {
         heard.merge(signs.mapValues { min($0, now) }) { max($0, $1) }
     }
 
+    /// Nobody could be heard for a while: each fleet has its interval again.
+    package mutating func forgetSigns(now: Timestamp) {
+        for id in heard.keys { heard[id] = now }
+    }
+
     /// Looks whether the fleet was heard in time.
     ///
     /// - Returns: whether anything changed.

@@ -54,6 +54,10 @@ extension Ledger {
         if let new, new.status != .left {
             fleetsOfFederation[key.federation, default: []].insert(key.fleet)
             federationsOfFleet[key.fleet, default: []].insert(key.federation)
+            // Also when it is put back because what time made of it could not be stored.
+            if new.presence == .reachable, fleets[key.fleet]?.heartbeatInterval != nil {
+                listen(to: key.fleet, until: lastTime)
+            }
         } else {
             fleetsOfFederation.remove(key.fleet, from: key.federation)
             federationsOfFleet.remove(key.federation, from: key.fleet)

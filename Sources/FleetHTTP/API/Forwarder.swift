@@ -67,13 +67,8 @@ struct Forwarder: Sendable {
             var rest = Self.pause
             switch role {
             case .writer: return nil
-            case .elected: break
-            case .none, .follower(of: nil):
-                if isForwarded, ContinuousClock.now - asked > Self.knowingPatience { throw Self.nobody }
-            case .follower: if isForwarded { throw Self.nobody }
-            }
-            switch role {
-            case .writer, .none, .elected, .follower(of: nil): break
+            case .none, .elected, .follower(of: nil): break
+            case .follower(of: _?) where isForwarded: break
             case .follower(of: let url?):
                 do {
                     return try await send(request, body, to: url, while: replica)
@@ -90,6 +85,8 @@ struct Forwarder: Sendable {
                     failures += 1
                 }
             }
+            let mayBeElected = role == .elected || ContinuousClock.now - asked < Self.knowingPatience
+            guard !isForwarded || mayBeElected else { throw Self.nobody }
             guard ContinuousClock.now < deadline else { throw isLost ? Self.unknown : Self.nobody }
             // Whoever is elected meanwhile is asked at once.
             let end = ContinuousClock.now + rest

@@ -54,10 +54,13 @@ package final class JWKSSource: Service {
     package var current: Snapshot { state.withLock { $0.snapshot } }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while (try? await Task.sleep(for: self.location.refreshInterval)) != nil { await self.refresh() }
+        await withTaskCancellationOrGracefulShutdownHandler {
+            await cancelWhenGracefulShutdown {
+                while (try? await Task.sleep(for: self.location.refreshInterval)) != nil { await self.refresh() }
+            }
+        } onCancelOrGracefulShutdown: {
+            self.state.withLock { $0.reading }?.cancel()
         }
-        state.withLock { $0.reading }?.cancel()
     }
 
     /// The snapshot that has this key, after another reading when it is unknown and one is due; else nil.

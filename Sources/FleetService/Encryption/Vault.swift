@@ -22,6 +22,7 @@ package final class Vault: Sendable {
     package static let erasure = "erasure"
 
     private let store: KeyStore
+    private let log: Store
     private let logger: Logger
     private let encryptionKey: KeyEncryptionKey
     private let state = Mutex(State())
@@ -37,8 +38,9 @@ package final class Vault: Sendable {
         func isDestroyed(_ id: KeyStore.KeyID) -> Bool { id.generation < first[id.fleet] ?? 0 }
     }
 
-    private init(_ store: KeyStore, _ encryptionKey: KeyEncryptionKey, _ logger: Logger) {
+    private init(_ store: KeyStore, of log: Store, _ encryptionKey: KeyEncryptionKey, _ logger: Logger) {
         self.store = store
+        self.log = log
         self.logger = logger
         self.encryptionKey = encryptionKey
     }
@@ -70,8 +72,8 @@ package final class Vault: Sendable {
             throw VaultError.wrongKey
         }
         guard try await log.setting(setting, makeIfAbsent: { own }) == own else { throw VaultError.ofAnotherLog }
-        let vault = Vault(store, key, logger)
-        try await vault.destroyErased(of: log)
+        let vault = Vault(store, of: log, key, logger)
+        try await vault.destroyErased()
         return vault
     }
 
@@ -216,7 +218,7 @@ package final class Vault: Sendable {
     }
 
     /// Destroys in the store what was erased and is still there, as when the process that was to do it was killed.
-    package func destroyErased(of log: Store) async throws(StoreError) {
+    package func destroyErased() async throws(StoreError) {
         try await destroy(before: log.keysSinceErasure())
     }
 
@@ -224,7 +226,7 @@ package final class Vault: Sendable {
     private func found(_ id: KeyStore.KeyID) async throws(StoreError) -> SymmetricKey? {
         let (known, oblivions) = state.withLock { ($0.keys[id], $0.oblivions) }
         if let known { return known }
-        guard let wrapped = try await store.wrappedKey(id) else { return nil }
+        guard let wrapped = try await store.wrappedKey(id), try await !isErased(id) else { return nil }
         guard let bytes = encryptionKey.unwrap(wrapped, as: id.name) else {
             throw .corrupt("the data key \(id.generation) of fleet \(id.fleet)")
         }
@@ -238,10 +240,17 @@ package final class Vault: Sendable {
         return isKept ? key : nil
     }
 
+    /// Whether it is of before the fleet's data was erased: the key may still be there, where the process that was to destroy it
+    /// was killed.
+    private func isErased(_ id: KeyStore.KeyID) async throws(StoreError) -> Bool {
+        if state.withLock({ $0.isDestroyed(id) }) { return true }
+        return try await log.fleet(id.fleet).map { id.generation < $0.keyGeneration } ?? false
+    }
+
     /// A new key is durable before anything is sealed with it. Of two who make one, both get the one that was first.
     private func foundOrMade(_ id: KeyStore.KeyID) async throws(StoreError) -> SymmetricKey {
         if let key = try await found(id) { return key }
-        if !state.withLock({ $0.isDestroyed(id) }) {
+        if try await !isErased(id) {
             let bytes = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
             try await store.insert(
                 KeyStore.WrappedKey(id: id, bytes: encryptionKey.wrap(bytes, as: id.name)))

@@ -33,7 +33,7 @@ package final class FederationOrchestrator: Service {
     private let logger: Logger
     private let mailbox: Mailbox
     private let crossings = CrossingLog()
-    private let signs: SignsOfLife?
+    private let hearing: Hearing
 
     /// - Parameter signs: where those who decide one after the other leave word of the fleets that they heard.
     package init(
@@ -44,7 +44,7 @@ package final class FederationOrchestrator: Service {
         self.environment = environment
         self.limits = limits
         self.observer = observer
-        self.signs = signs
+        hearing = Hearing(signs, environment)
         self.logger = logger
         mailbox = Mailbox(capacity: limits.mailbox)
     }
@@ -111,13 +111,14 @@ package final class FederationOrchestrator: Service {
 
     /// The fleet was heard now, and is to be heard again within `interval`.
     package func noteSign(of fleet: Fleet.ID, interval: Seconds) {
-        signs?.note(fleet, at: environment.now(), interval: interval)
+        hearing.note(fleet, interval: interval)
     }
 
     /// What fleets say is heard: it decides, and the database confirms it.
-    package func noteListening() {
-        if isReady { signs?.noteListening(at: environment.now()) }
-    }
+    package func noteListening() { hearing.noteListening() }
+
+    /// The database could not be asked, so that what fleets said may have been refused.
+    package func loseHearing() { hearing.lose() }
 
     /// Makes it ready to run, again if it ran before: commands wait for it from now on.
     ///
@@ -137,10 +138,10 @@ package final class FederationOrchestrator: Service {
             mailbox.end()
         }
         var ledger = try await committed.takeUp(store)
-        await recallSigns(of: &ledger)
+        await hearing.begin(with: &ledger)
         var writer = Writer(
             ledger: ledger, epoch: epoch, store: store, committed: committed, environment: environment,
-            observer: observer, logger: logger)
+            hearing: hearing, observer: observer, logger: logger)
         loaded.withLock { $0 = true }
         await withTaskCancellationOrGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
@@ -158,20 +159,6 @@ package final class FederationOrchestrator: Service {
         } onCancelOrGracefulShutdown: { [mailbox, committed] in
             committed.inboxes.close()
             mailbox.close()
-        }
-    }
-
-    /// Goes on from when fleets were heard, as those who decided before have noted it, and notes it by its own clock.
-    private func recallSigns(of ledger: inout Ledger) async {
-        guard let signs, !ledger.listening.isEmpty else { return }
-        let asked = Array(ledger.listening)
-        let now = max(environment.now(), ledger.lastTime)
-        let heard = await signs.recall(asked, now: now)
-        ledger.recall(heard, now: now)
-        signs.noteListening(at: now)
-        for (fleet, time) in heard {
-            guard let interval = ledger.fleets[fleet]?.heartbeatInterval else { continue }
-            signs.note(fleet, at: time, interval: interval)
         }
     }
 

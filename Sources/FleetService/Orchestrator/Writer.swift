@@ -4,7 +4,7 @@ import Logging
 
 /// Decides and commits, one batch after the other.
 struct Writer {
-    private(set) var ledger: Ledger
+    var ledger: Ledger
     /// Whether the log may hold more than the ledger does: the outcome of a commit is unknown, and the state could
     /// not be read again yet. Nothing is decided on it.
     private var isStale = false
@@ -12,25 +12,26 @@ struct Writer {
     private var complaint = Complaint()
     /// When records that had outlived their day were removed last.
     private var swept = Timestamp(milliseconds: 0)
-    private let store: Store
+    let store: Store
+    let hearing: Hearing
     private let committed: CommittedLog
     private let environment: Environment
     private let observer: WriterObserver
     private let logger: Logger
     private let ownSeed: UInt64
     /// Of its election.
-    private let epoch: Int64
+    let epoch: Int64
 
     init(
-        ledger: Ledger, epoch: Int64, store: Store, committed: CommittedLog, environment: Environment,
-        observer: WriterObserver,
-        logger: Logger
+        ledger: Ledger, epoch: Int64, store: Store, committed: CommittedLog, environment: Environment, hearing: Hearing,
+        observer: WriterObserver, logger: Logger
     ) {
         self.ledger = ledger
         self.epoch = epoch
         self.store = store
         self.committed = committed
         self.environment = environment
+        self.hearing = hearing
         ownSeed = environment.seed()
         self.observer = observer
         self.logger = logger
@@ -51,6 +52,7 @@ struct Writer {
         _ letters: [Mailbox.Letter], crossings: CrossingLog, flushCrossings: Bool, isRead: Bool
     ) async -> Bool {
         guard await isCurrent() else { return refuse(letters) }
+        await regainHearing()
         let start = await recordTime()
         guard !isStale else { return refuse(letters) }
         let entries = crossings.due(at: now, all: flushCrossings)
@@ -102,7 +104,7 @@ struct Writer {
         }
     }
 
-    private var now: Timestamp { max(environment.now(), ledger.lastTime) }
+    var now: Timestamp { max(environment.now(), ledger.lastTime) }
 
     // MARK: 1. Time
 
@@ -244,12 +246,17 @@ struct Writer {
         _ commands: Int, _ records: [IdempotencyRecord], isAnswered: Bool = false
     ) async throws(StoreError) {
         let batch = ledger.unconfirmed
-        guard !batch.events.isEmpty else {
-            if isAnswered, store.isShared { try await store.confirmWriter(epoch, logEnd: ledger.position) }
-            return
-        }
         let start = ContinuousClock.now
-        try await committed.commit(batch, records, epoch: epoch, to: store)
+        do throws(StoreError) {
+            guard !batch.events.isEmpty else {
+                if isAnswered { try await store.confirmWriter(epoch, logEnd: ledger.position) }
+                return
+            }
+            try await committed.commit(batch, records, epoch: epoch, to: store)
+        } catch {
+            if store.isShared, error.isOfReaching { hearing.lose() }
+            throw error
+        }
         observer.onCommit(commands, batch.events, ContinuousClock.now - start)
         ledger.confirm()
         complaint.end()

@@ -203,9 +203,10 @@ package final class Replica: Service {
                     }
                     become(.follower(of: seat.isHeld && seat.holder != name ? seat.url : nil), isLoaded: isLoaded)
                 }
-                if term != nil { orchestrator.noteListening() }
+                if case .writer = role { orchestrator.noteListening() }
             } catch {
-                if error.isAnswer { reached.withLock { $0 = .now } }
+                if !error.isOfReaching { reached.withLock { $0 = .now } }
+                if error.isOfReaching, term != nil { orchestrator.loseHearing() }
                 if complaint.isNews(error) {
                     logger.error("the election cannot be looked at", metadata: ["error": "\(error)"])
                 }
@@ -328,15 +329,5 @@ package final class Replica: Service {
         committed.follow(events)
         committed.changes.trust(until: asked + limits.trust)
         return events.count == Self.slice
-    }
-}
-
-extension StoreError {
-    /// Whether the server said it.
-    fileprivate var isAnswer: Bool {
-        switch self {
-        case .unavailable, .outcomeUnknown, .busy: false
-        case .conflict, .full, .superseded, .corrupt, .forbidden, .failed: true
-        }
     }
 }
