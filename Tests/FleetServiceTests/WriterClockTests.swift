@@ -104,6 +104,41 @@ struct WriterClockTests {
         }
     }
 
+    @Test("A silence that cannot be stored is set aside, and the others are told")
+    func poisonedSilence() async throws {
+        try await RunningWriter.run { writer in
+            for fleet in ["a", "b"] {
+                let id: Fleet.ID = name(fleet)
+                let found = Command.admin("federation.create") { ledger, context throws(FleetError) in
+                    let draft = FederationDraft(
+                        name: fleet, description: "", policy: FederationPolicy(), foundingFleet: id)
+                    return try ledger.create(draft, &context)
+                }
+                let beat = Command.admin("fleet.heartbeat") { ledger, context throws(FleetError) in
+                    try ledger.heartbeat(id, interval: 30, isTrial: false, &context)
+                }
+                for command in [.register(fleet), found, beat] {
+                    let answer = await writer.submit(command)
+                    #expect(answer.code == nil)
+                }
+            }
+            writer.database.setFault { batch in
+                batch.contains { $0.values.contains(.text("a")) } ? .conflict(constraint: "no") : nil
+            }
+            writer.clock.advance(by: 30)
+            for _ in 0..<3 { await writer.orchestrator.tick() }
+            let later = await writer.submit(.register("later"))
+            #expect(later.code == nil)
+            let told = try await writer.log().filter { $0.type == .presenceUnreachable }
+            let fleets = told.map { event -> Fleet.ID? in
+                guard case .member(let member) = event.entity else { return nil }
+                return member.key.fleet
+            }
+            #expect(fleets == [name("b")])
+            try await writer.expectSound()
+        }
+    }
+
     @Test("An intent goes on past a lease that cannot be stored")
     func poisonedDrain() async throws {
         try await RunningWriter.run { writer in

@@ -43,9 +43,9 @@ extension Ledger {
     /// - Returns: whether anything changed.
     mutating func elapseSilence(of id: Fleet.ID, _ context: inout Context) -> Bool {
         listening.remove(id)
-        guard let fleet = fleets[id], fleet.status == .active, let interval = fleet.heartbeatInterval else {
-            return false
-        }
+        guard let fleet = fleets[id], fleet.status == .active, let interval = fleet.heartbeatInterval,
+            !asideSilences.contains(id)
+        else { return false }
         let last = heard[id] ?? context.now
         heard[id] = last
         guard last + interval <= context.now else {

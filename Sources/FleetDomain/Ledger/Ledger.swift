@@ -81,6 +81,8 @@ package struct Ledger: Sendable {
     private(set) var asideAllocations: Set<Allocation.ID> = []
     /// The same of messages on their way.
     private(set) var asideDeliveries: Set<Delivery.ID> = []
+    /// The same of fleets that are silent.
+    private(set) var asideSilences: Set<Fleet.ID> = []
 
     /// The position of the last recorded event.
     package private(set) var position: Int64
@@ -223,6 +225,10 @@ extension Ledger {
         if let delivery = events.first?.entity.asDelivery {
             asideDeliveries.insert(delivery.id)
             return "message \(delivery.message)"
+        }
+        if let first = events.first, first.type == .presenceUnreachable, case .member(let member) = first.entity {
+            asideSilences.insert(member.key.fleet)
+            return "fleet \(member.key.fleet)"
         }
         guard let lease = events.first?.entity.asLease else { return nil }
         aside.insert(lease.id)

@@ -4,9 +4,17 @@ import FleetStore
 extension Writer {
     /// Where the database could not be asked, the signs of fleets were refused: once it can be again, before anybody is
     /// called silent, each has its interval from now on.
-    mutating func regainHearing() async {
-        guard hearing.isLost, (try? await store.confirmWriter(epoch, logEnd: ledger.position)) != nil else { return }
-        hearing.regain(with: &ledger, now: now)
+    ///
+    /// - Returns: whether it can be asked.
+    mutating func regainHearing() async -> Bool {
+        guard hearing.isLost else { return true }
+        do throws(StoreError) {
+            try await store.confirmWriter(epoch, logEnd: ledger.position)
+            hearing.regain(with: &ledger, now: now)
+            return true
+        } catch {
+            return !error.isOfReaching
+        }
     }
 }
 

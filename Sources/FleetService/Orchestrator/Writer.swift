@@ -51,8 +51,7 @@ struct Writer {
     mutating func process(
         _ letters: [Mailbox.Letter], crossings: CrossingLog, flushCrossings: Bool, isRead: Bool
     ) async -> Bool {
-        guard await isCurrent() else { return refuse(letters) }
-        await regainHearing()
+        guard await isCurrent(), await regainHearing() else { return refuse(letters) }
         let start = await recordTime()
         guard !isStale else { return refuse(letters) }
         let entries = crossings.due(at: now, all: flushCrossings)
