@@ -65,15 +65,23 @@ final class RedisServer: Sendable {
         if !FileManager.default.fileExists(atPath: file) {
             try configuration.write(toFile: file, atomically: true, encoding: .utf8)
         }
-        try? FileManager.default.removeItem(atPath: folder + "/log")
         let program = try #require(Self.program)
-        id.withLock {
-            $0 = Child.spawn(program, as: "redis-server", [file] + (isSentinel ? ["--sentinel"] : []))
+        // Somebody's connection may use the port for a moment.
+        for _ in 0..<50 {
+            try? FileManager.default.removeItem(atPath: folder + "/log")
+            id.withLock {
+                $0 = Child.spawn(program, as: "redis-server", [file] + (isSentinel ? ["--sentinel"] : []))
+            }
+            try await eventually("the start of a server: \(log)") { isReady || isRefused }
+            if isReady { return }
+            kill()
+            try await Task.sleep(for: .milliseconds(200))
         }
-        try await eventually("the start of a server: \(log)") {
-            isSentinel ? log.contains("Sentinel ID is") : log.contains("Ready to accept connections")
-        }
+        Issue.record("no start of a server: \(log)")
     }
+
+    private var isReady: Bool { log.contains(isSentinel ? "Sentinel ID is" : "Ready to accept connections") }
+    private var isRefused: Bool { log.contains("Address already in use") }
 
     func signal(_ signal: Int32) { id.withLock { if $0 > 0 { _ = Foundation.kill($0, signal) } } }
 
