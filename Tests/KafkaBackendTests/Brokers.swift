@@ -77,19 +77,23 @@ extension [FoundRecord] {
 
 /// Hands records over, in batches, until all are stored.
 ///
+/// - Parameter noting: is told how many of each batch are.
 /// - Returns: the failures on the way.
-func publish(_ records: [BusRecord], to bus: KafkaBus, batch: Int = 500) async throws -> [String] {
+func publish(
+    _ records: [BusRecord], to bus: KafkaBus, batch: Int = 500, noting: (Int) -> Void = { _ in }
+) async throws -> [String] {
     var (done, failures): (Int, [String]) = (0, [])
     let end = ContinuousClock.now + .seconds(60)
     while done < records.count {
-        guard ContinuousClock.now < end else { throw Stuck(failures: failures) }
+        guard ContinuousClock.now < end else { throw Stuck(failures: Set(failures)) }
         let receipt = await bus.publish(Array(records[done..<min(done + batch, records.count)]))
         done += receipt.taken
+        noting(receipt.taken)
         if let failure = receipt.failure { failures.append("\(failure)") }
     }
     return failures
 }
 
 struct Stuck: Error {
-    let failures: [String]
+    let failures: Set<String>
 }

@@ -1,6 +1,7 @@
 import CRdKafka
 import FleetService
 import KafkaBackend
+import Synchronization
 import Testing
 
 /// Failures that only mock brokers have when they are told to.
@@ -38,20 +39,30 @@ struct KafkaFaultTests {
     func flapping() async throws {
         let cluster = try MockCluster()
         let brokers = Brokers(cluster)
-        let bus = try brokers.bus { $0.limits.patience = .milliseconds(400) }
+        // Longer than a new client takes to be given its number, which waits half a second between two tries.
+        let bus = try brokers.bus { $0.limits.patience = .milliseconds(1200) }
         let topic = try await brokers.topic("events", by: bus)
         let records = (1...Self.count).map { BusRecord.numbered($0, in: topic) }
+        let stored = Atomic(0)
         let flapping = Task {
+            var outages = 0
             while !Task.isCancelled {
                 try cluster.setDown()
-                try? await Task.sleep(for: .milliseconds(300))
+                // In turn shorter and longer than a batch is waited for.
+                try? await Task.sleep(for: .milliseconds(outages.isMultiple(of: 2) ? 300 : 1500))
                 try cluster.setUp()
-                try? await Task.sleep(for: .milliseconds(700))
+                outages += 1
+                let before = stored.load(ordering: .relaxed)
+                while !Task.isCancelled, stored.load(ordering: .relaxed) == before {
+                    try? await Task.sleep(for: .milliseconds(5))
+                }
             }
+            return outages
         }
-        _ = try await publish(records, to: bus, batch: 100)
+        let failures = try await publish(records, to: bus, batch: 300) { stored.add($0, ordering: .relaxed) }
         flapping.cancel()
-        try? await flapping.value
+        let outages = try await flapping.value
+        #expect(outages > 2 && !failures.isEmpty)
         try cluster.setUp()
         try await expectWhole(topic, cluster)
         await bus.close()
