@@ -1,6 +1,7 @@
 import FleetDomain
 import FleetHTTP
 import FleetJSON
+import FleetStore
 import FleetTestSupport
 import Testing
 
@@ -266,6 +267,28 @@ struct BindingTests {
             #expect(claim.text("resource_id") == "u2" && claim.text("status_reason") == "unit_not_returned")
             try await stage.step("acknowledge", victim, as: .rival).expect(200, "preempted")
             try await stage.step("activate", claim.text("sharing_id"), as: .borrower).expect(200, "active")
+        }
+    }
+
+    @Test("Who waits for a unit gets another once that has cooled, also where that could not be stored at first")
+    func cooledInVain() async throws {
+        let database = FaultyDatabase(try await TestDatabase.open())
+        try await SharingStage.run(level: "none", policy: Self.policy, database: database) { stage in
+            for unit in ["u1", "u2"] { try await stage.pool(unit, ["handover": "confirmed", "buffer_seconds": 300]) }
+            let out = try await stage.book(startsIn: 0, lasting: 600)
+            let back = try await stage.book(startsIn: 0, lasting: 600)
+            for lease in [out, back] { try await stage.step("activate", lease, as: .borrower).expect(200, "active") }
+            let next = try await stage.book(startsIn: 1000)
+            await stage.service.advance(by: 1000)
+            let returned = try await stage.units([back]) == stage.units([next]) ? out : back
+            try await stage.step("return", returned, as: .borrower).expect(200, "completed")
+            #expect(try await stage.read(next).text("status_reason") == "unit_not_returned")
+            database.setFault { _ in .full }
+            await stage.service.advance(by: 300)
+            database.setFault(nil)
+            await stage.service.advance(by: 1)
+            let moved = try await stage.read(next)
+            #expect(moved["status_reason"] == nil && moved.text("status") == "granted", "\(moved.body)")
         }
     }
 

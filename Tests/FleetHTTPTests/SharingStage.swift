@@ -33,10 +33,10 @@ struct SharingStage {
     ///
     /// - Parameter level: how isolated all three are: `none` grants at once, `medium` asks the owner.
     static func run(
-        level: String, policy: String = "{}", limits: EdgeLimits = EdgeLimits(),
+        level: String, policy: String = "{}", limits: EdgeLimits = EdgeLimits(), database: FaultyDatabase? = nil,
         _ story: @Sendable (SharingStage) async throws -> Void
     ) async throws {
-        try await TestService.run(limits: limits) { service in
+        try await TestService.run(database: database, limits: limits) { service in
             try await story(try await SharingStage(service, level: level, policy: policy))
         }
     }

@@ -60,6 +60,9 @@ package struct Ledger: Sendable {
     /// When messages on their way expire, apart from what time must change before anything is decided: whoever asks looks
     /// at the time itself, and one sender may let very many expire at one instant.
     var expiring = Heap<Expiry>()
+    /// Units that were found to have cooled while what came of it is not confirmed: they are found again when that is taken
+    /// back, for the unit itself does not change.
+    var cooled: [Due] = []
     /// Leases to be ended because of an intent that touched many at once.
     var drain: [Lease.ID] = []
 
@@ -105,6 +108,7 @@ package struct Savepoint: Sendable {
     fileprivate let recordedCount: Int
     package let position: Int64
     fileprivate let lastTime: Timestamp
+    fileprivate let cooledCount: Int
     fileprivate let drain: [Lease.ID]
     fileprivate let stirred: [Line.Key: Ledger.Pass]
 }
@@ -188,8 +192,8 @@ extension Ledger {
 
     package var savepoint: Savepoint {
         Savepoint(
-            undoCount: undo.count, recordedCount: recorded.count, position: position, lastTime: lastTime, drain: drain,
-            stirred: stirred)
+            undoCount: undo.count, recordedCount: recorded.count, position: position, lastTime: lastTime,
+            cooledCount: cooled.count, drain: drain, stirred: stirred)
     }
 
     /// Takes back everything since `savepoint`.
@@ -198,6 +202,7 @@ extension Ledger {
         recorded.removeSubrange(savepoint.recordedCount...)
         position = savepoint.position
         lastTime = savepoint.lastTime
+        while cooled.count > savepoint.cooledCount, let entry = cooled.popLast() { due.insert(entry) }
         drain = savepoint.drain
         stirred = savepoint.stirred
         dropStaleDue()
@@ -210,6 +215,7 @@ extension Ledger {
     package mutating func confirm() {
         recorded.removeAll(keepingCapacity: true)
         undo.removeAll(keepingCapacity: true)
+        cooled.removeAll(keepingCapacity: true)
         dropStaleDue()
     }
 

@@ -41,6 +41,8 @@ extension Ledger {
             guard let resource = resources[key] else { return false }
             stir(key.fleet, resource.type)
             guard unitClass(of: resource)?.awaiting.isEmpty == false else { return false }
+            // An outlook puts back all that came up in it.
+            if outlook == nil { cooled.append(due) }
             resume(waiting(for: key, now: context.now), &context)
             return true
         }
