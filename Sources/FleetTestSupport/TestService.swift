@@ -55,7 +55,7 @@ package struct TestService: Sendable {
                 metrics: metrics)
         }
         let vault = try await Vault.open(keys, key: encryptionKey, of: store, logger: logger)
-        orchestrator.committed.whenErased(vault.hear)
+        orchestrator.committed.whenErased(vault.forget)
         let audit = AuditTree(
             store: store, orchestrator: orchestrator, signer: try await vault.signer(), logger: logger)
         let sealer = Sealer(key: sealingKey)

@@ -55,7 +55,7 @@ struct Service {
         let duties: [any ServiceLifecycle.Service] =
             [audit, sinks] + busSinks(bus, beside: sinks, orchestrator, store, metrics)
             + (analyticsSink.map { [$0] } ?? [])
-        orchestrator.committed.whenErased(vault.hear)
+        orchestrator.committed.whenErased(vault.forget)
         // Whoever reaches the service finds the administrator's key in force.
         let replica = Replica(
             name: UUID().uuidString, url: settings.replicaURL, store: store, orchestrator: orchestrator,

@@ -28,6 +28,17 @@ struct VaultTests {
             await keys.database.close()
         }
 
+        /// Has the log say that the fleet's data is erased.
+        func erase(_ fleet: Fleet.ID) async throws {
+            var ledger = Ledger()
+            var context = Context(
+                principal: Principal(subject: "admin", roles: [.platformAdmin]), now: Timestamp(milliseconds: 0),
+                requestID: "request", ids: IDSource(seed: 1, random: 1))
+            _ = try ledger.register(FleetDraft(id: fleet, name: "N", organization: "O"), &context)
+            _ = try ledger.erase(fleet, &context)
+            try await log.commit(ledger.unconfirmed)
+        }
+
         func open() async throws -> Vault { try await Vault.open(keys, key: key, of: log, logger: VaultTests.logger) }
     }
 
@@ -92,6 +103,7 @@ struct VaultTests {
         let place = try await Place()
         let vault = try await place.open()
         let sealed = try await Self.seal("before", with: vault)
+        try await place.erase(Self.fleet)
         try await vault.destroy(before: [KeyStore.KeyID(fleet: Self.fleet, generation: 1)])
         #expect(try await vault.open(sealed, .contact, of: Self.fleet) == nil)
         #expect(try await place.open().open(sealed, .contact, of: Self.fleet) == nil)
@@ -107,13 +119,7 @@ struct VaultTests {
         let vault = try await place.open()
         let sealed = try await Self.seal("before", with: vault)
         let copy = try await place.keys.allKeys()
-        var ledger = Ledger()
-        var context = Context(
-            principal: Principal(subject: "admin", roles: [.platformAdmin]), now: Timestamp(milliseconds: 0),
-            requestID: "request", ids: IDSource(seed: 1, random: 1))
-        _ = try ledger.register(FleetDraft(id: Self.fleet, name: "N", organization: "O"), &context)
-        _ = try ledger.erase(Self.fleet, &context)
-        try await place.log.commit(ledger.unconfirmed)
+        try await place.erase(Self.fleet)
         try await vault.destroy(before: [KeyStore.KeyID(fleet: Self.fleet, generation: 1)])
         for key in copy { try await place.keys.insert(key) }
         #expect(try await place.open().open(sealed, .contact, of: Self.fleet) == nil)

@@ -30,12 +30,8 @@ package final class Vault: Sendable {
     private struct State {
         /// Unwrapped: a few dozen bytes for each fleet that writes.
         var keys: [KeyStore.KeyID: SymmetricKey] = [:]
-        /// Before which generation the keys of a fleet are destroyed: who was on the way to one must not keep it.
-        var first: [Fleet.ID: Int64] = [:]
-        /// How often all of it was forgotten: what was read before counts no more.
+        /// How often they were forgotten: one that was read before is not kept.
         var oblivions = 0
-
-        func isDestroyed(_ id: KeyStore.KeyID) -> Bool { id.generation < first[id.fleet] ?? 0 }
     }
 
     private init(_ store: KeyStore, of log: Store, _ encryptionKey: KeyEncryptionKey, _ logger: Logger) {
@@ -183,37 +179,17 @@ package final class Vault: Sendable {
         return Base64URL.encode(Array(HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: key)))
     }
 
-    /// Destroys of each fleet the keys before this one.
+    /// Destroys of each fleet the keys before this one, which the log calls erased.
     package func destroy(before keys: [KeyStore.KeyID]) async throws(StoreError) {
-        forget(before: keys)
+        forget()
         try await store.destroy(before: keys)
     }
 
-    /// Opens nothing any more, in this process, that was sealed under a key before these: an erasure was committed.
-    private func forget(before keys: [KeyStore.KeyID]) {
-        state.withLock { state in
-            for key in keys { state.first[key.fleet] = max(state.first[key.fleet] ?? 0, key.generation) }
-            for key in state.keys.keys where state.isDestroyed(key) { state.keys[key] = nil }
-        }
-    }
-
-    /// Has every key be read again: which of them were destroyed is not known.
-    ///
-    /// - Parameter erasures: whether those that were known may be lost, as after a fail-over.
-    private func forget(erasures: Bool) {
+    /// Has every key be read again, and the log be asked whether it may be: some fleet's data was erased, or may have been.
+    package func forget() {
         state.withLock { state in
             state.keys = [:]
-            if erasures { state.first = [:] }
             state.oblivions += 1
-        }
-    }
-
-    /// Goes by what becomes known of erasures.
-    package func hear(_ erasure: CommittedLog.Erasure) {
-        switch erasure {
-        case .done(let first): forget(before: [first])
-        case .unknown: forget(erasures: false)
-        case .lost: forget(erasures: true)
         }
     }
 
@@ -231,20 +207,18 @@ package final class Vault: Sendable {
             throw .corrupt("the data key \(id.generation) of fleet \(id.fleet)")
         }
         let key = SymmetricKey(data: bytes)
-        let isKept = state.withLock { state -> Bool? in
-            guard state.oblivions == oblivions else { return nil }
-            if !state.isDestroyed(id) { state.keys[id] = key }
-            return !state.isDestroyed(id)
+        let isKept = state.withLock { state in
+            guard state.oblivions == oblivions else { return false }
+            state.keys[id] = key
+            return true
         }
-        guard let isKept else { return try await found(id) }
-        return isKept ? key : nil
+        return isKept ? key : try await found(id)
     }
 
     /// Whether it is of before the fleet's data was erased: the key may still be there, where the process that was to destroy it
     /// was killed.
     private func isErased(_ id: KeyStore.KeyID) async throws(StoreError) -> Bool {
-        if state.withLock({ $0.isDestroyed(id) }) { return true }
-        return try await log.fleet(id.fleet).map { id.generation < $0.keyGeneration } ?? false
+        try await log.fleet(id.fleet).map { id.generation < $0.keyGeneration } ?? false
     }
 
     /// A new key is durable before anything is sealed with it. Of two who make one, both get the one that was first.

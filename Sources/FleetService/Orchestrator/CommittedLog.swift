@@ -10,7 +10,7 @@ package final class CommittedLog: Sendable {
     private let changesOfMembers = Atomic<UInt64>(0)
     private let changesOfSinks = Atomic<UInt64>(0)
     private let history = Mutex<[LogTimeline]>([])
-    private let onErasure = Mutex<(@Sendable (Erasure) -> Void)?>(nil)
+    private let onErasure = Mutex<(@Sendable () -> Void)?>(nil)
     package let changes = ChangeIndex()
     package let tail = EventTail()
     package let inboxes = InboxBells()
@@ -28,18 +28,8 @@ package final class CommittedLog: Sendable {
     /// The same of what is pushed where.
     package var sinkGeneration: UInt64 { changesOfSinks.load(ordering: .acquiring) }
 
-    /// What is known of erasures.
-    package enum Erasure: Sendable {
-        /// Of one fleet, by its first key after that.
-        case done(KeyStore.KeyID)
-        /// There may have been any.
-        case unknown
-        /// There may have been any, and some may not have been: the log goes on without its end.
-        case lost
-    }
-
-    /// Has `act` be told of each erasure before anybody is answered.
-    package func whenErased(_ act: @escaping @Sendable (Erasure) -> Void) { onErasure.withLock { $0 = act } }
+    /// Has `act` be called, before anybody is answered, whenever a fleet's data was erased or may have been.
+    package func whenErased(_ act: @escaping @Sendable () -> Void) { onErasure.withLock { $0 = act } }
 
     /// Has the batch made durable. Until that is known, no copy of what it changes is taken for current.
     func commit(
@@ -72,9 +62,7 @@ package final class CommittedLog: Sendable {
             case .apiKey: changesOfKeys.wrappingAdd(1, ordering: .releasing)
             case .member, .federation: changesOfMembers.wrappingAdd(1, ordering: .releasing)
             case .webhook, .replay: changesOfSinks.wrappingAdd(1, ordering: .releasing)
-            case .fleet where event.type == .fleetErased:
-                guard case .fleet(let fleet) = event.entity else { break }
-                tell(.done(KeyStore.KeyID(fleet: fleet.id, generation: fleet.keyGeneration)))
+            case .fleet where event.type == .fleetErased: tellOfErasure()
             default: break
             }
         }
@@ -83,14 +71,14 @@ package final class CommittedLog: Sendable {
         inboxes.ring(for: events)
     }
 
-    private func tell(_ erasure: Erasure) { onErasure.withLock { $0 }?(erasure) }
+    private func tellOfErasure() { onErasure.withLock { $0 }?() }
 
-    /// Whatever was remembered of keys, federations, memberships and what is pushed where may be old.
+    /// Whatever was remembered of keys, federations, memberships, erasures and what is pushed where may be old.
     func distrust() {
         changesOfKeys.wrappingAdd(1, ordering: .releasing)
         changesOfMembers.wrappingAdd(1, ordering: .releasing)
         changesOfSinks.wrappingAdd(1, ordering: .releasing)
-        tell(.unknown)
+        tellOfErasure()
     }
 
     /// The servers that have carried the log on.
@@ -132,11 +120,7 @@ package final class CommittedLog: Sendable {
         distrust()
         changes.restart(at: position)
         end.store(position, ordering: .releasing)
-        let before = history.withLock { history in
-            defer { history = timelines }
-            return history.last
-        }
-        if let before, before != timelines.last { tell(.lost) }
+        history.withLock { $0 = timelines }
         tail.pulse()
         inboxes.restart()
     }
