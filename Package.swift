@@ -79,7 +79,8 @@ let package = Package(
             swiftSettings: strict),
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .target(
-            name: "KafkaBackend", dependencies: ["FleetService", "CRdKafka", logging, posix], swiftSettings: strict),
+            name: "KafkaBackend", dependencies: ["FleetService", "FleetJSON", "CRdKafka", logging, posix],
+            swiftSettings: strict),
         // Not by pkg-config, whose flags for it SwiftPM warns of.
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .target(

@@ -30,7 +30,7 @@ package final class KafkaBus: EventBus {
     package init(_ settings: KafkaSettings, logger: Logger) throws(KafkaError) {
         self.settings = settings
         self.logger = logger
-        asking = Mutex(try KafkaHandle(settings, isPublishing: false, logger: logger))
+        asking = Mutex(try KafkaHandle(settings, for: .asking, logger: logger))
         publisher = KafkaPublisher(settings, logger: logger)
         publishing.start()
         questions.start()

@@ -1,4 +1,5 @@
 import CRdKafka
+import FleetJSON
 import Logging
 import Synchronization
 
@@ -6,17 +7,25 @@ import Synchronization
 /// be let go on a thread that others wait for.
 // The library's functions may be called on any thread, and what they call back is guarded by a mutex.
 final class KafkaHandle: @unchecked Sendable {
+    enum Use {
+        case asking
+        /// It is to hand over records, each once and in order.
+        case publishing
+        /// As if it were to; it tells whether it could.
+        case trial
+    }
+
     let pointer: OpaquePointer
     let notes: KafkaNotes
 
-    /// - Parameter isPublishing: whether it is to hand over records, each once and in order, rather than to ask only.
-    init(_ settings: KafkaSettings, isPublishing: Bool, logger: Logger) throws(KafkaError) {
+    init(_ settings: KafkaSettings, for use: Use, logger: Logger) throws(KafkaError) {
         let notes = KafkaNotes(logger)
         let configuration = KafkaConfiguration()
         try configuration.set(settings.common)
-        if isPublishing { try configuration.set(settings.publishing) }
+        if use != .asking { try configuration.set(settings.publishing) }
+        if use == .trial { try configuration.set([("statistics.interval.ms", "100")]) }
         let opaque = Unmanaged.passRetained(notes)
-        configuration.report(to: opaque.toOpaque(), deliveries: isPublishing, errors: !isPublishing)
+        configuration.report(to: opaque.toOpaque(), for: use)
         do {
             pointer = try configuration.makeProducer()
         } catch {
@@ -55,6 +64,7 @@ final class KafkaNotes: Sendable {
         var failure: KafkaError?
         /// Of the connection.
         var lastError: KafkaError?
+        var isNumbered = false
         var complaints: Set<String> = []
     }
 
@@ -102,6 +112,15 @@ final class KafkaNotes: Sendable {
         }
     }
 
+    /// Whether the brokers have given the client the number by which they know a record that comes twice.
+    var isNumbered: Bool { state.withLock { $0.isNumbered } }
+
+    fileprivate func note(statistics: String) {
+        let members = try? JSON.parse(statistics).objectValue
+        guard let number = members?["eos"]?.objectValue?["producer_id"]?.integerValue else { return }
+        state.withLock { $0.isNumbered = number >= 0 }
+    }
+
     /// Whether it was not complained of before.
     func isNews(_ complaint: String) -> Bool { state.withLock { $0.complaints.insert(complaint).inserted } }
 
@@ -128,22 +147,28 @@ final class KafkaConfiguration {
         }
     }
 
-    func report(to opaque: UnsafeMutableRawPointer, deliveries: Bool, errors: Bool) {
+    func report(to opaque: UnsafeMutableRawPointer, for use: KafkaHandle.Use) {
         rd_kafka_conf_set_opaque(pointer, opaque)
         rd_kafka_conf_set_log_cb(pointer) { client, _, facility, text in
             guard let client, let facility, let text, let notes = KafkaNotes.of(rd_kafka_opaque(client)) else { return }
             notes.log(String(cString: facility), String(cString: text))
         }
-        if deliveries {
+        switch use {
+        case .publishing:
             rd_kafka_conf_set_dr_msg_cb(pointer) { _, message, opaque in
                 guard let message, let number = message.pointee._private else { return }
                 KafkaNotes.of(opaque)?.note(Int(bitPattern: number) - 1, message.pointee.err)
             }
-        }
-        if errors {
+        case .asking:
             rd_kafka_conf_set_error_cb(pointer) { _, code, text, opaque in
                 let error = KafkaError(rd_kafka_resp_err_t(code), text.map { sentence(String(cString: $0)) })
                 KafkaNotes.of(opaque)?.note(error)
+            }
+        case .trial:
+            rd_kafka_conf_set_stats_cb(pointer) { _, text, _, opaque in
+                if let text { KafkaNotes.of(opaque)?.note(statistics: String(cString: text)) }
+                // The text stays the library's.
+                return 0
             }
         }
     }

@@ -51,7 +51,7 @@ final class KafkaPublisher: Sendable {
 
     private func currentClient() throws(KafkaError) -> KafkaHandle {
         if let current = client.withLock({ $0 }) { return current }
-        let new = try KafkaHandle(settings, isPublishing: true, logger: logger)
+        let new = try KafkaHandle(settings, for: .publishing, logger: logger)
         client.withLock { $0 = new }
         return new
     }

@@ -59,9 +59,7 @@ struct KafkaTopics {
             switch error.code {
             case RD_KAFKA_RESP_ERR_NO_ERROR: logger.info("a topic was made", metadata: ["topic": "\(name)"])
             // Where the service may not make topics, others make them.
-            case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
-                RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-                left.append(name)
+            case _ where error.isOfPermission || error.code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: left.append(name)
             default: throw KafkaError(error.code, "the topic \(name) cannot be made: \(error.text)")
             }
         }

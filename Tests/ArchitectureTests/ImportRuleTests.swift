@@ -25,7 +25,8 @@ private enum ImportRule {
         "PostgresBackend": Backend(
             library: "CPostgres", ours: ["FleetStore", "FleetDomain"],
             importers: ["fleet-coordination", "FleetTestSupport"]),
-        "KafkaBackend": Backend(library: "CRdKafka", ours: ["FleetService"], importers: ["fleet-coordination"]),
+        "KafkaBackend": Backend(
+            library: "CRdKafka", ours: ["FleetService", "FleetJSON"], importers: ["fleet-coordination"]),
         "RedisBackend": Backend(
             library: "CHiredis", ours: ["FleetService", "FleetDomain"], importers: ["fleet-coordination"]),
     ]
@@ -68,7 +69,7 @@ private enum ImportRule {
             ["FleetStore", "FleetDomain", "CPostgres"], system.union(["NIOPosix", "Synchronization"])),
         "CRdKafka": Row([]),
         // The same pool; librdkafka does the networking.
-        "KafkaBackend": Row(["FleetService", "CRdKafka"], ["Logging", "NIOPosix", "Synchronization"]),
+        "KafkaBackend": Row(["FleetService", "FleetJSON", "CRdKafka"], ["Logging", "NIOPosix", "Synchronization"]),
         "CHiredis": Row([]),
         // NIO carries the connection, hiredis only formats and parses.
         "RedisBackend": Row(
