@@ -275,6 +275,42 @@ struct ReplicaTests {
         try await set.stop()
     }
 
+    @Test("A stream of a follower hands messages over, and what an administrator is shown by it is recorded")
+    func streams() async throws {
+        let set = try await ReplicaSet(count: 2)
+        let lending = try await Lending(on: set.replicas[0])
+        let index = try await set.writer()
+        let (writer, follower) = (set.replicas[index], set.replicas[1 - index])
+        let made = try await writer.send(
+            "POST", "/api-keys", #"{"name":"b","roles":["fleet_operator"],"fleet_ids":["borrower"]}"#)
+        let borrower = EventFollower(key: try #require(made["key"]?.stringValue), after: nil)
+        let administrator = EventFollower(after: nil)
+        let followers = [borrower, administrator]
+        let following = Task {
+            await withTaskGroup(of: Void.self) { group in
+                for one in followers { group.addTask { await one.run { _ in follower } } }
+            }
+        }
+        defer { following.cancel() }
+        _ = try await eventually("the streams to begin") { followers.allSatisfy { $0.place != nil } ? true : nil }
+        for text in ["the first word", "the second word"] {
+            #expect(try await lending.say(text, on: writer).status == 201)
+            for one in followers {
+                _ = try await eventually("\(text) in the stream") {
+                    one.texts.contains { $0.contains(text) } ? true : nil
+                }
+            }
+        }
+        let log = try await writer.send("GET", "/communication-logs")
+        let statuses = log["communication_logs"]?.arrayValue?.map { $0.objectValue?["status"]?.stringValue }
+        #expect(statuses == ["delivered", "delivered"], "\(log.text)")
+        let audit = try await writer.send("GET", "/audit-log?outcome=privileged&action=communication:read")
+        #expect(audit["audit_records"]?.arrayValue?.isEmpty == false, "\(audit.text)")
+        #expect(followers.allSatisfy { $0.cuts == 0 })
+        following.cancel()
+        try await set.stop()
+    }
+
     @Test("Of a request whose answer was lost on the way the caller is told so, and asks again with its key")
     func lostAnswer() async throws {
         let set = try await ReplicaSet(count: 1)

@@ -15,7 +15,11 @@ extension Call {
     /// What the messages say that the caller was just shown in the feed of events, by position, where it may have it.
     ///
     /// For whom it receives, that is handing them over: what cannot be, is not shown.
-    func handOverContents(of messages: [Message]) async throws -> [Int64: MessageContent] {
+    ///
+    /// - Parameter areHandedOver: whether the writer has done so already.
+    func handOverContents(
+        of messages: [Message], areHandedOver: Bool = false
+    ) async throws -> [Int64: MessageContent] {
         guard !messages.isEmpty else { return [:] }
         var isShown = Set(messages.filter { view.seesContent(ofMessageFrom: $0.source) }.map(\.position))
         let rest = messages.filter { !isShown.contains($0.position) }
@@ -24,8 +28,11 @@ extension Call {
         let receivable = mine.filter {
             principal.receives(for: $0.target) && now < $0.expiresAt && request.method != .head
         }
-        let handed = try await api.router.handOver(receivable, to: principal, requestID: request.identity.requestID)
-        isShown.formUnion(handed.map(\.position))
+        if !areHandedOver, !receivable.isEmpty {
+            guard !leaveToWriter() else { return [:] }
+            let handed = try await api.router.handOver(receivable, to: principal, requestID: request.identity.requestID)
+            isShown.formUnion(handed.map(\.position))
+        }
         // The others are shown only what they were handed before, or may still be.
         let open = Set(mine.map(\.position)).subtracting(isShown)
         for delivery in try await deliveries(at: open) where view.seesContent(of: delivery, at: now) {

@@ -196,8 +196,20 @@ package final class Call: Sendable {
     /// Whether something was to be noted that only the writer can.
     var isForWriter: Bool { isBeyondFollowers.load(ordering: .acquiring) }
 
+    /// Leaves it to the writer to record what the caller is about to be shown, where that is another process.
+    ///
+    /// - Returns: whether it is.
+    func leaveToWriter() -> Bool {
+        guard api.replica.isFollower else { return false }
+        isBeyondFollowers.store(true, ordering: .releasing)
+        return true
+    }
+
+    /// Whether something was left to the writer since this was asked last.
+    func takeWhatIsForWriter() -> Bool { isBeyondFollowers.exchange(false, ordering: .acquiringAndReleasing) }
+
     func note(_ type: EventType, towards owner: Fleet.ID, action: Permission) {
-        guard !api.replica.isFollower else { return isBeyondFollowers.store(true, ordering: .releasing) }
+        guard !leaveToWriter() else { return }
         api.orchestrator.noteCrossing(
             type, by: principal, towards: owner, action: action.rawValue, object: path,
             requestID: request.identity.requestID, dryRun: isDryRun)

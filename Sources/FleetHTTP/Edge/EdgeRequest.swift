@@ -52,6 +52,18 @@ package final class EdgeRequest: Sendable {
             captures: captures, captureNames: captureNames, caller: caller)
     }
 
+    /// The question of the same caller for something else.
+    func asking(for target: String) -> EdgeRequest {
+        var head = http.head
+        head.method = .get
+        head.path = target
+        head.headerFields[.accept] = "application/json"
+        return EdgeRequest(
+            Request(head: head, body: RequestBody(buffer: ByteBuffer())), identity, context, limits: limits,
+            route: route,
+            captures: captures, captureNames: captureNames, caller: caller)
+    }
+
     /// The capture of that name.
     ///
     /// - Precondition: the route's pattern has it.

@@ -31,9 +31,13 @@ struct EventFeed {
     }
 
     /// Readies what is about to be written: messages among the events are handed to the caller where it receives them,
-    /// and what an administrator is shown by its privilege is noted; that it was noted before is not noted again.
-    mutating func handOver(_ events: [Event]) async throws {
-        contents = try await call.handOverContents(of: events.compactMap(\.entity.asMessage))
+    /// and what an administrator is shown by its privilege is noted; that it was noted before is not noted again. Where another
+    /// process is the writer, that is left to it (`Call.takeWhatIsForWriter`).
+    ///
+    /// - Parameter isDone: whether the writer has done so.
+    mutating func handOver(_ events: [Event], isDone: Bool = false) async throws {
+        contents = try await call.handOverContents(of: events.compactMap(\.entity.asMessage), areHandedOver: isDone)
+        guard !isDone else { return }
         let owners = events.filter { $0.entity.kind != .crossing }.flatMap(\.audience.parties)
         try await call.notePrivilege(towards: Set(owners), action: .eventRead)
     }

@@ -50,7 +50,7 @@ struct EventStream {
                 return try await endWithResync("log_restarted", place: "", &writer)
             }
             if !events.isEmpty {
-                try await feed.handOver(events)
+                try await handOver(events)
                 var text = ""
                 for event in events {
                     append(event, on: timeline, to: &text)
@@ -70,6 +70,29 @@ struct EventStream {
             guard end >= committed.position else { continue }
             await follower.sleep { [committed] in committed.position > end }
         }
+    }
+
+    /// Readies what is about to be written. At a follower the writer is asked for the same events by the same caller: so it
+    /// hands over what is in them, and records what has to be.
+    private mutating func handOver(_ events: [Event]) async throws {
+        try await feed.handOver(events)
+        guard call.takeWhatIsForWriter() else { return }
+        let answer = try await call.api.forwarder.forward(
+            listing(events), ByteBuffer(), by: call.api.replica, isRepeatable: true)
+        if let answer, answer.status != .ok {
+            throw FleetError(.storageUnavailable, "The process that decides does not hand these events over.")
+        }
+        try await feed.handOver(events, isDone: answer != nil)
+        _ = call.takeWhatIsForWriter()
+    }
+
+    /// The question for events as a list, with the same filter.
+    private func listing(_ events: [Event]) -> EdgeRequest {
+        var target = "\(API.base)/events?after=\(feed.text(of: place))&limit=\(events.count)"
+        for name in ["types", "federation_id"] {
+            if let value = call.query[name] { target += "&\(name)=\(value)" }
+        }
+        return call.request.asking(for: target)
     }
 
     private mutating func endWithResync(

@@ -54,7 +54,7 @@ extension ServiceProcess {
     func lines(of path: String, headers: [String: String] = [:], _ onLine: (String) -> Void) async throws {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(Self.base)\(path)")
         request.headers.add(name: "Authorization", value: "Bearer \(adminKey)")
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
         let response = try await Self.client.execute(request, timeout: .seconds(120))
         guard response.status == .ok else { throw StartFailure(description: "\(path): \(response.status)") }
         var rest: [UInt8] = []
