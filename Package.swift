@@ -147,7 +147,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "PostgresBackendTests",
-            dependencies: ["PostgresBackend", "FleetStore", "FleetDomain", "FleetTestSupport"],
+            dependencies: ["PostgresBackend", "CPostgres", "FleetStore", "FleetDomain", "FleetTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "FleetHTTPTests",

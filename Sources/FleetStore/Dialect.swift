@@ -63,6 +63,8 @@ extension SQL {
             set_config('statement_timeout', \("\(statementMilliseconds)"), FALSE), \
             set_config('lock_timeout', \("\(statementMilliseconds / 2)"), FALSE), \
             set_config('idle_in_transaction_session_timeout', '3000', FALSE), \
+            set_config('tcp_keepalives_idle', '10', FALSE), set_config('tcp_keepalives_interval', '5', FALSE), \
+            set_config('tcp_keepalives_count', '3', FALSE), \
             set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') \
             THEN 'on' ELSE current_setting('synchronous_commit') END, FALSE)
             """)

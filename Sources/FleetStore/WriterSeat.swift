@@ -36,6 +36,23 @@ extension Store {
             isOnTimeline: try row.bool(4))
     }
 
+    /// Ends the sessions that hold on to a seat whose time is over, and from which the server waits for more: of a process that
+    /// was frozen, or lost its network, in the middle of sending a batch. No time limit of the server runs then, and until its
+    /// transaction is taken back nobody can be elected. It takes sessions of the same user only.
+    package func endStalledBatches() async throws(StoreError) {
+        _ = try await database.find(
+            SQL(
+                "writer.end_stalled",
+                """
+                SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                WHERE datname = current_database() AND pid IN (SELECT pid FROM pg_locks \
+                WHERE relation = CAST('writer' AS regclass) AND mode <> 'AccessShareLock' AND granted) \
+                AND usename = current_user AND wait_event = 'ClientRead' \
+                AND xact_start < clock_timestamp() - INTERVAL '1 second'
+                """
+            ).urgent)
+    }
+
     /// Takes the seat if nobody holds it, or keeps it, for some seconds from now by the database's clock. Epochs leap at
     /// random, so that of two who are elected on two servers, of which one knew nothing of the other, none takes the other's.
     ///

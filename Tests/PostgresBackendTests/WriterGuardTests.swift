@@ -1,3 +1,4 @@
+import CPostgres
 import FleetDomain
 import FleetStore
 import FleetTestSupport
@@ -112,6 +113,36 @@ struct WriterGuardTests {
     }
 
     @Test("is of a higher epoch after each election, and nobody is elected while another's time is not over")
+    @Test("is taken by another where who held it stopped in the middle of sending a batch")
+    func stalled() async throws {
+        try await withSeat { store, _ in
+            let rows = try await store.database.find(SQL("test.schema", "SELECT current_setting('search_path')"))
+            let schema = try #require(try rows.first?.text(0))
+            // A session that has sent the beginning of a batch, of which it is never told that it is whole.
+            let session = PQconnectdb(TestDatabase.postgresURL)
+            defer { PQfinish(session) }
+            PQclear(PQexec(session, "SET search_path TO \"\(schema)\""))
+            let seat = try await store.claimSeat(holder: "one", url: "http://one", for: 2)
+            #expect(PQenterPipelineMode(session) == 1)
+            for statement in ["BEGIN", "SELECT guard_term(\(seat.epoch))"] {
+                #expect(PQsendQueryParams(session, statement, 0, nil, nil, nil, nil, 0) == 1)
+            }
+            #expect(PQsendFlushRequest(session) == 1 && PQflush(session) == 0)
+            for status in [PGRES_COMMAND_OK, PGRES_TUPLES_OK] {
+                let result = PQgetResult(session)
+                #expect(PQresultStatus(result) == status)
+                PQclear(result)
+                #expect(PQgetResult(session) == nil)
+            }
+            let begin = ContinuousClock.now
+            let end = begin + .seconds(10)
+            while try await store.writerSeat().isHeld, ContinuousClock.now < end {}
+            while PQconsumeInput(session) == 1, ContinuousClock.now < end { try await store.endStalledBatches() }
+            let taken = try await store.claimSeat(holder: "two", url: "http://two", for: 60)
+            #expect(taken.holder == "two" && taken.epoch > seat.epoch)
+        }
+    }
+
     func election() async throws {
         try await withSeat { store, seat in
             let refused = try await store.claimSeat(holder: "two", url: "http://two", for: 60)

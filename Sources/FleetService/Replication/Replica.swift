@@ -235,6 +235,8 @@ package final class Replica: Service {
         if !isHolder {
             let seat = try await store.writerSeat()
             if seat.isHeld, seat.holder != name { return seat }
+            // Where it cannot be asked for, or may not, the election is tried all the same.
+            if seat.holder != name { try? await store.endStalledBatches() }
         }
         let asked = ContinuousClock.now
         let seat = try await store.claimSeat(holder: name, url: url, for: limits.lease)
