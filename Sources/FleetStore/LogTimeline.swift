@@ -126,7 +126,8 @@ extension Store {
                 """
                 SELECT CASE WHEN current_setting('synchronous_standby_names') <> '' THEN 'synchronous' \
                 WHEN EXISTS (SELECT 1 FROM pg_stat_replication) THEN 'asynchronous' ELSE 'none' END
-                """))
+                """
+            ).urgent)
         guard let mode = try rows.first.flatMap({ (row) throws(StoreError) in Replication(rawValue: try row.text(0)) })
         else { throw .corrupt("the server says nothing of its standbys") }
         return mode

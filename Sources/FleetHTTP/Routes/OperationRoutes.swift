@@ -68,7 +68,7 @@ enum OperationRoutes {
         let (store, isKnown) = (call.api.store, call.isKnown)
         do {
             return try await withDeadline(checkPatience) {
-                _ = try await store.endOfLog()
+                _ = try await store.logEnd()
                 return (true, isKnown ? try await store.replication() : nil)
             }
         } catch {
