@@ -52,6 +52,23 @@ struct WebhookTests {
         }
     }
 
+    @Test("is pushed nothing while the process is not sure that it decides, and all of it afterwards")
+    func unsure() async throws {
+        try await WebhookStage.run { stage in
+            try await stage.register()
+            try await stage.send()
+            try await stage.receiver.waitFor(1)
+            // As where the database cannot be asked, and another may have been elected.
+            let changes = stage.service.api.orchestrator.committed.changes
+            changes.trust(until: .now)
+            try await stage.send()
+            try await Task.sleep(for: .milliseconds(500))
+            #expect(stage.receiver.requests.count == 1)
+            changes.trust(until: .now + .seconds(600))
+            try await stage.receiver.waitFor(2)
+        }
+    }
+
     @Test("is tried again by the schedule, and what follows in the lane waits while other lanes go on")
     func retries() async throws {
         try await WebhookStage.run { stage in

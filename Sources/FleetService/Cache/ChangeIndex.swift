@@ -56,6 +56,8 @@ package final class ChangeIndex: Sendable {
         /// nil where no other process changes anything.
         var trustedUntil: ContinuousClock.Instant?
 
+        var isTrusted: Bool { trustedUntil.map { .now < $0 } ?? true }
+
         func place(of key: ObjectKey) -> Int { key.hashValue & (ChangeIndex.capacity - 1) }
 
         mutating func mark(_ keys: some Sequence<ObjectKey>, _ position: Int64) {
@@ -127,6 +129,9 @@ package final class ChangeIndex: Sendable {
     /// there is one process.
     package func trust(until end: ContinuousClock.Instant) { state.withLock { $0.trustedUntil = end } }
 
+    /// Whether no other process can have changed what this one does not know of.
+    package var isTrusted: Bool { state.withLock(\.isTrusted) }
+
     /// The log was read anew, up to `position`. Marks of what may still be committed stay.
     func restart(at position: Int64) {
         state.withLock { state in
@@ -158,7 +163,7 @@ package final class ChangeIndex: Sendable {
     /// Whether the copies hold all that this process knows to be committed: all of them at one instant.
     package func areCurrent(_ copies: [(key: ObjectKey, stamp: Stamp)]) -> Bool {
         state.withLock { state in
-            guard let end = state.end, state.trustedUntil.map({ .now < $0 }) ?? true else { return false }
+            guard let end = state.end, state.isTrusted else { return false }
             return copies.allSatisfy { key, stamp in
                 stamp.position >= state.first && stamp.position <= end.position
                     && state.tags[Int(stamp.position) & (Self.capacity - 1)] == stamp.tag

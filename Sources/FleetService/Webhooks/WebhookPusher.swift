@@ -58,6 +58,7 @@ struct WebhookPusher: Sendable {
             let secrets = try await secrets()
             guard !secrets.isEmpty else { return report(Result(push: push, outcome: .secretErased)) }
             let prepared = try await prepare(push, &reader)
+            guard parts.mayPush else { return }
             let result = try await send(prepared, secrets)
             report(result)
             guard result.outcome == .taken || result.outcome == .dropped else { return }

@@ -9,19 +9,6 @@ import Logging
 /// stored: killed at any step, it reads and pushes again. What failed waits in its lane, and what follows it there waits
 /// behind it; other lanes go on beside it, some at a time.
 struct WebhookSink {
-    /// What all of them use.
-    struct Parts: Sendable {
-        let store: Store
-        let orchestrator: FederationOrchestrator
-        let vault: Vault
-        let positions: Positions
-        let environment: Environment
-        let policy: WebhookPolicy
-        let metrics: MetricsRegistry
-        let progress: SinkProgress
-        let logger: Logger
-    }
-
     /// Events that are read in one go.
     private static let sliceLength = 64
     /// Pushes that are to come; beyond, the log itself keeps them.
@@ -147,6 +134,7 @@ struct WebhookSink {
     /// When something is to be tried again.
     private var nextDue: Timestamp? {
         if isResting { return restsUntil }
+        if !parts.mayPush { return parts.environment.now() + 1 }
         guard busy.count < widthMax else { return nil }
         return lanes.filter { !busy.contains($0.key) }.values.compactMap { $0.first?.nextAt }.min()
     }
@@ -242,7 +230,7 @@ struct WebhookSink {
 
     /// Has the lanes whose first push is due push, as many as may at a time; those that were tried less go first.
     private mutating func begin(_ group: inout DiscardingTaskGroup) {
-        guard !isResting, busy.count < widthMax else { return }
+        guard !isResting, parts.mayPush, busy.count < widthMax else { return }
         let now = parts.environment.now()
         let due = lanes.values.compactMap(\.first)
             .filter { !busy.contains($0.lane) && $0.nextAt.map { $0 <= now } ?? true }
