@@ -40,7 +40,10 @@ package final class WebhookSinks: Service {
             var lastRemoval: ContinuousClock.Instant?
             while !follower.isEnded, !Task.isCancelled {
                 let generation = committed.sinkGeneration
-                guard let wanted = await wanted() else { break }
+                guard let wanted = await wanted() else {
+                    try? await Task.sleep(for: Self.pause)
+                    continue
+                }
                 await reconcile(&running, with: wanted)
                 if lastRemoval.map({ ContinuousClock.now - $0 > Self.removalInterval }) ?? true {
                     lastRemoval = .now
@@ -58,7 +61,7 @@ package final class WebhookSinks: Service {
         for sink in running.values { await sink.task.value }
     }
 
-    /// The sinks that are to run; nil when there is no writer any more.
+    /// The sinks that are to run; nil while the writer cannot say so.
     private func wanted() async -> (sinks: [SinkName: WebhookSink.Subject], known: Set<SinkName>)? {
         let state = try? await parts.orchestrator.inspect { ($0.webhooks, $0.replays) }
         guard let (webhooks, replays) = state else { return nil }
