@@ -87,6 +87,65 @@ struct CrossingAuditTests {
         }
     }
 
+    @Test("Those of a batch that another process has superseded are recorded, once")
+    func superseded() async throws {
+        try await RunningWriter.run { writer in
+            try await writer.found(Self.fleets)
+            // What the other has decided meanwhile.
+            var ledger = try await writer.store.loadLedger()
+            var context = Context(
+                principal: RunningWriter.admin, now: writer.clock.now, requestID: "other",
+                ids: IDSource(seed: 9, random: 9))
+            _ = try ledger.register(FleetDraft(id: name("west"), name: "W", organization: "O"), &context)
+            try await writer.store.commit(ledger.unconfirmed)
+            writer.database.failNext(with: .superseded("another"))
+            writer.noteCrossing()
+            for _ in 0..<2 { await writer.orchestrator.tick() }
+            let counts = try await writer.crossings().map(\.count)
+            #expect(counts == [1])
+            try await writer.expectSound()
+        }
+    }
+
+    @Test("Those of a batch of which nobody knew for a while that it was stored are recorded once")
+    func doubted() async throws {
+        for isStored in [true, false] {
+            try await RunningWriter.run { writer in
+                try await writer.found(Self.fleets)
+                let lost = StoreError.outcomeUnknown("lost")
+                writer.database.setReadFault(.unavailable("away"))
+                if isStored {
+                    writer.database.setFaultAfterCommit { _ in lost }
+                } else {
+                    writer.database.setFault { _ in lost }
+                }
+                writer.noteCrossing()
+                await writer.orchestrator.tick()
+                writer.database.heal()
+                writer.database.setFaultAfterCommit(nil)
+                writer.database.setReadFault(nil)
+                for _ in 0..<2 { await writer.orchestrator.tick() }
+                let counts = try await writer.crossings().map(\.count)
+                #expect(counts == [1], "\(isStored)")
+                try await writer.expectSound()
+            }
+        }
+    }
+
+    @Test("A flood of them folds again where the process decides anew")
+    func again() async throws {
+        try await RunningWriter.run { writer in
+            try await writer.found(Self.fleets)
+            await writer.orchestrator.flushCrossings()
+            writer.orchestrator.prepare(epoch: 0)
+            for _ in 0..<5 {
+                #expect(await writer.submit(.trespass(on: "south", by: "north")).code != nil)
+                await writer.orchestrator.tick()
+            }
+            #expect(try await writer.crossings().map(\.count) == [1])
+        }
+    }
+
     private static let failures: [StoreError] = [
         .full, .unavailable("gone"), .conflict(constraint: "some"), .outcomeUnknown("lost"),
     ]
@@ -104,6 +163,13 @@ private struct Pair: Hashable {
 extension RunningWriter {
     fileprivate func found(_ fleets: [String]) async throws {
         for fleet in fleets { #expect(await submit(.register(fleet)).code == nil) }
+    }
+
+    /// As a read that was refused does.
+    fileprivate func noteCrossing() {
+        orchestrator.noteCrossing(
+            .violationBlocked, by: LedgerScenario.operatorOf(name("north")), towards: name("south"),
+            action: "fleet:read", object: "/fleets/south", requestID: "read")
     }
 
     fileprivate func crossings() async throws -> [Crossing] { try await log().compactMap(\.entity.crossing) }

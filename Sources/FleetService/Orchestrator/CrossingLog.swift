@@ -33,6 +33,9 @@ final class CrossingLog: Sendable {
     private let folds = Mutex<[Key: Fold]>([:])
     private let isOver = Atomic(false)
 
+    /// From now on it folds.
+    func begin() { isOver.store(false, ordering: .releasing) }
+
     /// From now on everything is due at once.
     func end() { isOver.store(true, ordering: .releasing) }
 

@@ -125,6 +125,7 @@ package final class FederationOrchestrator: Service {
     /// - Parameter epoch: of the election that it runs for.
     package func prepare(epoch: Int64) {
         election.withLock { $0 = epoch }
+        crossings.begin()
         mailbox.open()
         committed.inboxes.open()
     }

@@ -10,6 +10,8 @@ struct Writer {
     private var isStale = false
     private var recent = RecentKeys()
     private var complaint = Complaint()
+    /// Crossings of which it is not known whether they are in the log.
+    var doubted: [DoubtedCrossings] = []
     /// When records that had outlived their day were removed last.
     private var swept = Timestamp(milliseconds: 0)
     let store: Store
@@ -52,6 +54,7 @@ struct Writer {
         _ letters: [Mailbox.Letter], crossings: CrossingLog, flushCrossings: Bool, isRead: Bool
     ) async -> Bool {
         guard await isCurrent(), await regainHearing() else { return refuse(letters) }
+        await settleDoubts(crossings)
         let start = await recordTime()
         guard !isStale else { return refuse(letters) }
         let entries = crossings.due(at: now, all: flushCrossings)
@@ -72,12 +75,11 @@ struct Writer {
             await sweep()
             return true
         } catch {
+            let isDoubted = doubt(entries, after: error)
             ledger.rollBack(to: start)
             ledger.stirAll()
             if error.makesMemoryDoubtful { await reload() }
-            // If the commit did happen, the crossings are in the log, and belong there once.
-            let isUndone = ledger.position == start.position
-            await recover(from: error, letters, isUndone ? entries : [], crossings)
+            await recover(from: error, letters, isDoubted ? [] : entries, crossings)
             await sweep()
             return !isStale && !error.makesMemoryDoubtful
         }
@@ -141,18 +143,9 @@ struct Writer {
 
     /// The ids of what nobody asked for follow from the end of the log, and so from what was done, and not from how
     /// often the writer looked.
-    private func ownIDs() -> IDSource { IDSource(seed: UInt64(ledger.position), random: ownSeed) }
+    func ownIDs() -> IDSource { IDSource(seed: UInt64(ledger.position), random: ownSeed) }
 
     // MARK: 2. Decisions
-
-    private mutating func record(_ entries: [CrossingLog.Entry]) {
-        for entry in entries {
-            var context = Context(
-                principal: Principal(subject: entry.crossing.principal, roles: []), now: now,
-                requestID: entry.requestID, ids: ownIDs())
-            ledger.record(entry.type, .crossing(entry.crossing), &context)
-        }
-    }
 
     private mutating func drain() {
         guard ledger.hasIntents else { return }
