@@ -130,8 +130,12 @@ package final class FederationOrchestrator: Service {
         committed.inboxes.open()
     }
 
-    /// Another process decides: nobody takes what is put in here, so nobody may wait for it.
-    package func standAside() { mailbox.end() }
+    /// Another process decides: nobody takes what is put in here, so nobody may wait for it. What comes is heard of all the
+    /// same.
+    package func standAside() {
+        mailbox.end()
+        committed.inboxes.open()
+    }
 
     package func run() async throws {
         defer {
