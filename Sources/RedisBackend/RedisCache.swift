@@ -17,6 +17,7 @@ package final class RedisCache: SharedCache, Dependency, Service {
     private let listener: RedisClient
     private let prefix: String
     private let heard = Mutex<UInt64>(0)
+    private let lost = Atomic<UInt64>(0)
     /// Counts while the server cannot be reached.
     private let own = InProcessCache(capacity: 10_000)
 
@@ -65,18 +66,28 @@ package final class RedisCache: SharedCache, Dependency, Service {
 
     package func keep(_ value: CachedValue, as name: String, for lifetime: Duration, replaces: Bool) {
         // While nobody is answered nothing is sent either.
-        guard breaker.state == .closed else { return }
+        guard breaker.state == .closed else { return noteLoss() }
         let arguments = [
             Array(value.version.padded.utf8) + value.bytes, Array(String(lifetime.milliseconds).utf8),
             Array((replaces ? "1" : "0").utf8),
         ]
         let key = key(name)
-        let client = client
-        client.post(RedisScript.keep.command(key: key, arguments, isKnown: true)) { result in
-            guard case .success(let reply) = result, RedisError(reply)?.isUnknownScript == true else { return }
-            client.post(RedisScript.keep.command(key: key, arguments, isKnown: false))
+        client.post(RedisScript.keep.command(key: key, arguments, isKnown: true)) { [self] result in
+            switch result.map(RedisError.init) {
+            case .success(nil): break
+            case .success(let error?) where error.isUnknownScript:
+                client.post(RedisScript.keep.command(key: key, arguments, isKnown: false)) { [self] result in
+                    if case .success(nil) = result.map(RedisError.init) { return }
+                    noteLoss()
+                }
+            case .success, .failure: noteLoss()
+            }
         }
     }
+
+    package var losses: UInt64 { lost.load(ordering: .acquiring) }
+
+    private func noteLoss() { lost.wrappingAdd(1, ordering: .releasing) }
 
     // MARK: Counters
 

@@ -23,12 +23,14 @@ struct RunningWriter: Sendable {
     /// - Parameter database: one that has served before goes on from there, and stays open; nil is a fresh one.
     static func run<Result: Sendable>(
         on database: FaultyDatabase? = nil, clock: VirtualClock = VirtualClock(),
-        limits: FederationOrchestrator.Limits = .init(),
+        limits: FederationOrchestrator.Limits = .init(), signs: SignsOfLife? = nil,
         _ body: @Sendable (RunningWriter) async throws -> Result
     ) async throws -> Result {
         guard let database else {
             let fresh = try await freshDatabase()
-            let result = await Swift.Result.catching { try await run(on: fresh, clock: clock, limits: limits, body) }
+            let result = await Swift.Result.catching {
+                try await run(on: fresh, clock: clock, limits: limits, signs: signs, body)
+            }
             await fresh.close()
             return try result.get()
         }
@@ -37,7 +39,8 @@ struct RunningWriter: Sendable {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let commits = CommitRecord()
         let orchestrator = FederationOrchestrator(
-            store: store, environment: clock.environment, limits: limits, observer: commits.observer, logger: logger)
+            store: store, environment: clock.environment, limits: limits, observer: commits.observer,
+            signs: signs, logger: logger)
         // So that what it notes of changes goes through all that the tests do to a writer.
         orchestrator.committed.changes.arm()
         let group = ServiceGroup(

@@ -21,6 +21,7 @@ private final class TamperedCache: SharedCache {
 
     init(_ inner: any SharedCache) { self.inner = inner }
 
+    var losses: UInt64 { inner.losses }
     var hits: Int { state.withLock { $0.hits } }
 
     /// What `body` gives where nothing can be had of the cache.

@@ -33,6 +33,11 @@ extension Ledger {
         heard.merge(signs.mapValues { min($0, now) }) { max($0, $1) }
     }
 
+    /// How long those have been silent that were heard, in milliseconds.
+    package func silences(until now: Timestamp) -> [Fleet.ID: Int64] {
+        heard.filter { listening.contains($0.key) }.mapValues { now.milliseconds - $0.milliseconds }
+    }
+
     /// Nobody could be heard for a while: each fleet has its interval again.
     package mutating func forgetSigns(now: Timestamp) {
         for id in heard.keys { heard[id] = now }

@@ -102,6 +102,8 @@ package final class InProcessCache: SharedCache {
         state.sweepAt = max(capacity, state.windows.count * 2)
     }
 
+    package var losses: UInt64 { 0 }
+
     package func announceRevocation() { state.withLock { $0.revocations += 1 } }
 
     package var revocations: UInt64 { state.withLock { $0.revocations } }

@@ -13,6 +13,9 @@ package protocol SharedCache: Sendable {
     /// - Parameter replaces: whatever is there goes, because it is of no use.
     func keep(_ value: CachedValue, as name: String, for lifetime: Duration, replaces: Bool)
 
+    /// Grows whenever something that was to be kept may not have been.
+    var losses: UInt64 { get }
+
     /// Adds to a counter, which begins at 0 and is forgotten `window` after it began.
     ///
     /// Among all who share it no two additions see the same count. When it cannot be reached each process counts alone.

@@ -16,7 +16,8 @@ package final class SignsOfLife: Sendable {
 
     private let cache: any SharedCache
     private let seal: CacheSeal
-    private let era = Mutex("")
+    /// Its name, and what was lost of what was to be kept before it began.
+    private let era = Mutex<(name: String, losses: UInt64)>(("", 0))
 
     package init(_ cache: any SharedCache, seal: CacheSeal) {
         self.cache = cache
@@ -24,17 +25,24 @@ package final class SignsOfLife: Sendable {
     }
 
     /// What is noted from now on has nothing to do with what was noted before.
-    package func begin(_ era: UInt64) { self.era.withLock { $0 = String(era) } }
+    package func begin(_ era: UInt64) {
+        let losses = cache.losses
+        self.era.withLock { $0 = (String(era), losses) }
+    }
+
+    /// Whether all signs of the era were noted, as far as is known: where one was not, its fleet would seem silent.
+    package var isWhole: Bool { cache.losses == era.withLock { $0.losses } }
 
     /// The fleet was heard. Nobody waits for it to be noted.
     package func note(_ fleet: Fleet.ID, at time: Timestamp, interval: Seconds) {
-        let place = place(of: fleet, in: era.withLock { $0 })
+        let place = place(of: fleet, in: era.withLock { $0.name })
         note(time, [], at: place, for: .seconds(interval) + Self.lifetime)
     }
 
-    /// Whoever gave a sign was heard until now.
+    /// Whoever gave a sign was heard until now, and it was noted.
     package func noteListening(at time: Timestamp) {
-        note(time, Array(era.withLock { $0 }.utf8), at: seal.place(Self.listening, ""), for: Self.lifetime)
+        guard isWhole else { return }
+        note(time, Array(era.withLock { $0.name }.utf8), at: seal.place(Self.listening, ""), for: Self.lifetime)
     }
 
     private func place(of fleet: Fleet.ID, in era: String) -> CacheSeal.Place {

@@ -6,6 +6,7 @@ final class Hearing: Sendable {
     private let signs: SignsOfLife?
     private let environment: Environment
     private let lost = Atomic(false)
+    private let isToRenew = Atomic(false)
 
     init(_ signs: SignsOfLife?, _ environment: Environment) {
         self.signs = signs
@@ -22,7 +23,16 @@ final class Hearing: Sendable {
     }
 
     func noteListening() {
-        if !isLost { signs?.noteListening(at: environment.now()) }
+        guard !isLost, let signs else { return }
+        signs.noteListening(at: environment.now())
+        // Once in a while, for as long as nothing can be noted.
+        if !signs.isWhole { isToRenew.store(true, ordering: .releasing) }
+    }
+
+    /// Notes all signs anew where some were not noted.
+    func renew(_ ledger: Ledger) {
+        guard isToRenew.exchange(false, ordering: .acquiringAndReleasing), !isLost else { return }
+        note(ledger.silences(until: max(environment.now(), ledger.lastTime)), of: ledger)
     }
 
     /// Goes on from when fleets were heard, as who decided before has noted it.
@@ -47,7 +57,7 @@ final class Hearing: Sendable {
         guard let signs else { return }
         let now = environment.now()
         signs.begin(environment.seed())
-        for (fleet, silence) in silences {
+        for (fleet, silence) in silences where signs.isWhole {
             guard let interval = ledger.fleets[fleet]?.heartbeatInterval else { continue }
             signs.note(fleet, at: Timestamp(milliseconds: now.milliseconds - silence), interval: interval)
         }

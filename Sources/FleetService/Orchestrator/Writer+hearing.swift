@@ -2,6 +2,8 @@ import FleetDomain
 import FleetStore
 
 extension Writer {
+    func renewSigns() { hearing.renew(ledger) }
+
     /// Where the database could not be asked, the signs of fleets were refused: once it can be again, before anybody is
     /// called silent, each has its interval from now on.
     ///

@@ -54,6 +54,7 @@ struct Writer {
         _ letters: [Mailbox.Letter], crossings: CrossingLog, flushCrossings: Bool, isRead: Bool
     ) async -> Bool {
         guard await isCurrent(), await regainHearing() else { return refuse(letters) }
+        renewSigns()
         await settleDoubts(crossings)
         let start = await recordTime()
         guard !isStale else { return refuse(letters) }
