@@ -110,7 +110,8 @@ struct MetricsTextTests {
             _ = await writer.submit(.found("Federation"))
             registry.count(requests, ["route": "/a"])
             registry.observe(latency, [:], 0.2)
-            return registry.exposition(gauges: try await writer.orchestrator.gauges())
+            let gauges = try await writer.orchestrator.gauges() + writer.orchestrator.ownGauges
+            return registry.exposition(gauges: gauges)
         }
         var described: Set<Substring> = []
         for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {

@@ -102,13 +102,13 @@ enum OperationRoutes {
 
     /// Everything measured, in the Prometheus text format.
     static func exposition(_ api: API) async -> Response {
-        // Of the state only the writer knows, where there are several with the database's word. Without it the rest is told:
+        // Of the ledger only the writer knows, where there are several with the database's word. Without it the rest is told:
         // that the database is away, above all.
         var state: [MetricsRegistry.Gauge] = []
         if !api.replica.isFollower {
             state = (try? await withDeadline(statePatience) { try await api.orchestrator.gauges() }) ?? []
         }
-        let gauges = state + api.sinks.gauges() + api.dependencies.gauges()
+        let gauges = state + api.orchestrator.ownGauges + api.sinks.gauges() + api.dependencies.gauges()
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: api.metrics.exposition(gauges: gauges))))

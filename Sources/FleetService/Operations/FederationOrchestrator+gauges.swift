@@ -12,7 +12,12 @@ extension FederationOrchestrator {
         "fleet_event_streams", help: "Streams of events that are open.")
     private static let position = MetricsRegistry.Name("fleet_log_position", help: "Position of the last event.")
 
-    /// What is true now, read between two batches.
+    /// What is true of this process, whether it decides or not.
+    package var ownGauges: [MetricsRegistry.Gauge] {
+        [(Self.followers, [:], Double(committed.tail.followers)), (Self.position, [:], Double(committed.position))]
+    }
+
+    /// What the ledger says, read between two batches.
     package func gauges() async throws(FleetError) -> [MetricsRegistry.Gauge] {
         let summary = try await inspect(LedgerSummary.init)
         var gauges: [MetricsRegistry.Gauge] = []
@@ -27,8 +32,6 @@ extension FederationOrchestrator {
         }
         gauges.append((Self.utilization, [:], summary.utilization))
         gauges.append((Self.queue, [:], Double(queueDepth)))
-        gauges.append((Self.followers, [:], Double(committed.tail.followers)))
-        gauges.append((Self.position, [:], Double(committed.position)))
         return gauges
     }
 }
