@@ -132,7 +132,7 @@ bench-kafka: build ## Let a million events pile up while no broker is there, and
 	@LD_LIBRARY_PATH=.build/server-tools/librdkafka .build/server-venv/bin/python3 scripts/load/kafka-pile-up.py $(SERVICE)
 
 .PHONY: test-slow
-test-slow: ## Run every test, the slow ones too, one after the other
+test-slow: ## Run every test that needs no server, the slow ones too, one after the other
 	@scripts/install-dependencies build
 	@scripts/install-dependencies test
 	swift build --build-tests

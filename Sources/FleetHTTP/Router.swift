@@ -121,7 +121,7 @@ package enum Router {
         .init(.post, API.base + "/permissions/check", .authenticated, "Could I, and if not why", body: CallerRoutes.check, answers: [(200, "PermissionCheck")], handler: CallerRoutes.checkPermission),
     ]
     private static let operations: [Endpoint] = [
-        .init(.get, "/health", .anybodyKnown, "Is the service healthy", answers: [(200, "Health")], handler: OperationRoutes.health),
+        .init(.get, "/health", .anybodyKnown, "Is the service healthy", answers: [(200, "Health"), (503, "Health")], handler: OperationRoutes.health),
         .init(.get, "/livez", .anybody, "Is the process alive", answers: [(200, "Status")], handler: OperationRoutes.live),
         .init(.get, "/readyz", .anybody, "Can the service answer", answers: [(200, "Status")], handler: OperationRoutes.ready),
         .init(.get, "/metrics", .permission(.metricsRead), "Measurements for Prometheus", answers: [(200, nil)], handler: OperationRoutes.metrics),
