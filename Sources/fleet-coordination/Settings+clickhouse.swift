@@ -7,8 +7,8 @@ extension Settings {
         "CLICKHOUSE_DATABASE", "CLICKHOUSE_CA_FILE", "CLICKHOUSE_RETENTION_DAYS",
     ]
 
-    /// From a month, so that one can be asked for, to ten years: twice that, which some rows are kept, is not to reach the end
-    /// of the time in seconds that ClickHouse counts expiries in, the year 2106.
+    /// From a month, so that one can be asked for, to ten years: that and `ClickHouseSchema.daysUnderWay` more is not to
+    /// reach the end of the time in seconds that ClickHouse counts expiries in, the year 2106.
     private static let retentionDays = 31...3650
 
     static func clickHouse(_ values: [String: String]) throws(SettingsError) -> ClickHouseSettings? {

@@ -153,6 +153,6 @@ complete_sentinel_3() {
         export_line REDIS_SENTINELS "$(for number in 1 2 3; do
             echo "127.0.0.1:$(<"$directory/sentinel-$number/port")"
         done | paste -sd ,)"
-        export_line REDIS_SENTINEL_MASTER fleet
+        export_line REDIS_MASTER_NAME fleet
     } >"$directory/sentinel-3/environment"
 }

@@ -12,7 +12,7 @@ package struct ObjectReader: Sendable {
     private static let lookups = MetricsRegistry.Name(
         "fleet_object_cache_lookups_total",
         help: "Objects looked for in the cache: hit, miss (not there), stale (no longer current), unusable.")
-    /// What nobody reads for this long goes.
+    /// How long a copy is kept, read or not.
     package static let lifetime = Duration.seconds(600)
     /// Keys of one look-up: a longer list is read from the database at once.
     private static let keysMax = 16
