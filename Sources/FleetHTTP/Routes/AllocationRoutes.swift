@@ -3,6 +3,7 @@ import FleetJSON
 import FleetService
 import FleetStore
 import Hummingbird
+import Synchronization
 
 /// Allocations: a quantity of a type, or of several types together, of whoever can give it.
 enum AllocationRoutes {
@@ -135,14 +136,18 @@ enum AllocationRoutes {
 
     static func cancel(_ call: Call) async throws -> Response {
         let id: Allocation.ID = try call.id("allocation_id")
-        let seen = try await seen(call)
+        let version = Mutex<Int64?>(nil)
         do {
             return try await call.perform(
                 Write(operation: "allocation.cancel", kind: .allocation) { (ledger, context) throws(FleetError) in
-                    try ledger.cancel(id, seenAs: seen, &context)
+                    try ledger.cancel(id, seenAs: version.withLock { $0 }, &context)
                 } answer: { _ in
                     .done
-                })
+                }
+            ) {
+                let seen = try await seen(call)
+                version.withLock { $0 = seen }
+            }
         } catch let error as FleetError where error.code == .allocationNotFound && error.crossed == nil {
             // One that is over is no longer with the writer; to try to end a hidden one is a crossing all the same.
             _ = try await allocation(call)
