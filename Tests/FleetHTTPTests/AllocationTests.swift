@@ -41,6 +41,51 @@ struct AllocationTests {
         }
     }
 
+    @Test("shows a coordinator those of its leases whose lenders are open, too, and no id of the others")
+    func ofOpenLenders() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.offer("owner", ["a"])
+            try await stage.offer("rival", ["b"])
+            let made = try await stage.allocate(["quantity": 2])
+            made.expect(201, "granted")
+            let id = made.text("allocation_id")
+            func lenders() async throws -> [[String]] {
+                let read = try await stage.send("GET", "/allocations/\(id)", as: .coordinator)
+                let list = try await stage.send("GET", "/allocations", as: .coordinator).rows("allocations")
+                return [read.rows("leases"), list.first?["leases"]?.arrayValue?.compactMap(\.objectValue) ?? []]
+                    .map { $0.map { $0.text("source_fleet_id") } }
+            }
+            #expect(try await lenders() == [["owner", "rival"], ["owner", "rival"]])
+            try await stage.service.ok(
+                "PATCH", "/federations/\(stage.federation)/members/rival", #"{"isolation_level":"low"}"#)
+            #expect(try await lenders() == [["owner"], ["owner"]])
+            // As the lease itself is hidden.
+            let hidden = made.rows("leases").first { $0.text("source_fleet_id") == "rival" }?.text("sharing_id") ?? ""
+            try await stage.send("GET", "/resource-sharing/\(hidden)", as: .coordinator)
+                .expect(404, code: "sharing_not_found")
+            for (side, isShown) in [(SharingStage.Side.coordinator, false), (.borrower, true)] {
+                let events = try await stage.send("GET", "/events?types=allocation.decided", as: side)
+                #expect(events.rows("events").count == 1 && events.body.contains(hidden) == isShown, "\(events.body)")
+            }
+        }
+    }
+
+    @Test("is cancelled once under a key, also where the answer was lost and the version is another by then")
+    func cancelledAgain() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            try await stage.offer("owner", ["a"])
+            let id = try await stage.allocate(["quantity": 1]).text("allocation_id")
+            let tag = try #require(try await stage.send("GET", "/allocations/\(id)", as: .borrower).etag)
+            for isReplay in [false, true] {
+                let ended = try await stage.service.send(
+                    "DELETE", "/allocations/\(id)", key: .some(stage.key(.borrower)),
+                    headers: ["If-Match": tag, "Idempotency-Key": "cancel-0123456789"])
+                #expect(ended.status == 204, "\(ended.body)")
+                #expect(ended.headers["idempotency-replayed"] == (isReplay ? "true" : nil))
+            }
+        }
+    }
+
     @Test("asks first who has lent least for what it offers, then by id, and last who must be asked")
     func order() async throws {
         try await SharingStage.run(level: "none") { stage in

@@ -226,7 +226,8 @@ package struct View: Sendable {
             writer.beginArray()
             for lease in leases.sorted(by: precedes) { write(lease, to: &writer) }
             writer.endArray()
-        } else {
+        } else if reader.holds(.sharingRead, for: allocation.target) {
+            // Others do not see each of them.
             writer.field("sharing_ids", .array(allocation.leases.sorted().map { .string($0.description) }))
         }
         place?.write(to: &writer)

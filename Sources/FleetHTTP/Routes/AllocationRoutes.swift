@@ -93,9 +93,10 @@ enum AllocationRoutes {
         let (found, leases) = try await stored { () throws(StoreError) in
             let found = try await store.allocations(
                 for: call.principal, asked, after: page.after(Allocation.ID.self), size: page.size)
-            return (found, try await store.leases(of: found.rows.map(\.id)))
+            return (found, try await store.leases(of: found.rows.map(\.id), for: call.principal))
         }
-        try await call.notePrivilege(towards: Set(found.rows.map(\.target)), action: .sharingRead)
+        let owners = found.rows.map(\.target) + leases.values.joined().map(\.source)
+        try await call.notePrivilege(towards: Set(owners), action: .sharingRead)
         return try call.answer("allocations", found, next: \.id.description) { allocation, writer in
             call.view.write(allocation, leases: leases[allocation.id] ?? [], to: &writer)
         }
@@ -110,28 +111,37 @@ enum AllocationRoutes {
         return try call.answer(bytes(place), tagged: place == nil ? nil : bytes(nil))
     }
 
-    /// The allocation, if the caller may see it: for the fleet that asked, or as a coordinator where its use is open.
+    /// The allocation, if the caller may see it: for the fleet that asked, or as a coordinator where its use is open; with
+    /// those of its leases that the caller may see.
     private static func allocation(_ call: Call) async throws -> (Allocation, [Lease]) {
         let id: Allocation.ID = try call.id("allocation_id")
         let objects = call.api.objects
         let found = try await stored { () throws(StoreError) in try await objects.allocation(id) }
         guard let (allocation, leases) = found else { throw FleetError.notFound(.allocationNotFound) }
         if call.view.sees(allocation) {
-            try await call.notePrivilege(towards: [allocation.target], action: .sharingRead)
+            let owners = [allocation.target] + leases.map(\.source)
+            try await call.notePrivilege(towards: Set(owners), action: .sharingRead)
             return (allocation, leases)
         }
-        let openUse = try await stored { () throws(StoreError) in
+        let open = try await stored { () throws(StoreError) -> [Lease]? in
             guard let standing = try await objects.standing(of: call.principal, in: allocation.federation),
                 call.principal.holds(.sharingRead, coordinating: standing)
-            else { return false }
+            else { return nil }
             let member = try await objects.member(
                 Member.Key(federation: allocation.federation, fleet: allocation.target))
-            return View.useIsOpen(member, member)
+            guard View.useIsOpen(member, member) else { return nil }
+            var open: [Lease] = []
+            for lease in leases {
+                let lender = try await objects.member(
+                    Member.Key(federation: allocation.federation, fleet: lease.source))
+                if call.view.sees(lease, asCoordinator: View.useIsOpen(lender, member)) { open.append(lease) }
+            }
+            return open
         }
-        guard call.view.sees(allocation, asCoordinator: openUse) else {
+        guard let open else {
             throw call.crossing(.notFound(.allocationNotFound), of: allocation.target, action: .sharingRead)
         }
-        return (allocation, leases)
+        return (allocation, open)
     }
 
     static func cancel(_ call: Call) async throws -> Response {

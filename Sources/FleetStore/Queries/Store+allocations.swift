@@ -38,12 +38,18 @@ extension Store {
     }
 
     /// The leases made for each of the allocations; at most a page's worth of them.
-    package func leases(of allocations: [Allocation.ID]) async throws(StoreError) -> [Allocation.ID: [Lease]] {
+    ///
+    /// - Parameter reader: of whom those are left out that it may not see; nil is whoever may see all.
+    package func leases(
+        of allocations: [Allocation.ID], for reader: Principal? = nil
+    ) async throws(StoreError) -> [Allocation.ID: [Lease]] {
         guard !allocations.isEmpty else { return [:] }
+        let conditions = ["s.allocation_id IN \(list: allocations)"] + (reader.map { [$0.seesLease] } ?? [])
         let rows = try await database.read(
             SQL(
                 "leases.of_allocations",
-                Tables.leases.select + "WHERE allocation_id IN \(list: allocations) ORDER BY sharing_id"))
+                Tables.leases.aliasedSelect + "WHERE \(SQL.all(conditions)) ORDER BY s.sharing_id"),
+            within: reader.map(RowScope.init))
         let leases = try rows.map { (row) throws(StoreError) in try Tables.leases.decode(row) }
         return Dictionary(grouping: leases.filter { $0.allocation != nil }) { $0.allocation ?? Allocation.ID(raw: 0) }
     }
