@@ -21,6 +21,7 @@ struct EventStream {
     /// Since when it has been too far behind.
     private var behindSince: ContinuousClock.Instant?
     private var lastWrite = ContinuousClock.now
+    private var lastPulse: UInt64 = 0
     private var lastCheck = ContinuousClock.now
     private var keyGeneration: UInt64
 
@@ -63,7 +64,10 @@ struct EventStream {
             place = next
             if end >= committed.position { wasAtEnd = true }
             if isTooFarBehind() { return try await endWithResync("too_far_behind", place: idLine, &writer) }
-            if ContinuousClock.now - lastWrite > limits.heartbeatDuration {
+            // At a pulse only: at what the reader may not see it would tell that something happened.
+            let pulse = committed.tail.pulses
+            defer { lastPulse = pulse }
+            if pulse != lastPulse, ContinuousClock.now - lastWrite > limits.heartbeatDuration {
                 // The place moves on over what the reader may not see.
                 try await write(": heartbeat\n\(idLine)\n", &writer)
             }

@@ -19,6 +19,7 @@ package final class EventTail: Sendable {
         /// nil for sinks of ours, which count for nobody.
         var followers: [UInt64: String?] = [:]
         var lastFollower: UInt64 = 0
+        var pulses: UInt64 = 0
     }
 
     private let state = Mutex(State())
@@ -58,8 +59,15 @@ package final class EventTail: Sendable {
 
     /// Wakes all who wait, so that they look at their clocks.
     func pulse() {
-        for sleeper in state.withLock({ $0.wakeAll() }) { sleeper.resume() }
+        let sleepers = state.withLock { state in
+            state.pulses += 1
+            return state.wakeAll()
+        }
+        for sleeper in sleepers { sleeper.resume() }
     }
+
+    /// How many there were. They come by the clock alone, whatever happens.
+    package var pulses: UInt64 { state.withLock { $0.pulses } }
 
     /// The first `limit` events after `position`; nil when they are not held any more, or not yet.
     package func events(after position: Int64, limit: Int) -> [Event]? {
