@@ -148,7 +148,7 @@ struct ApiConditionalTests {
                 ("PATCH", "/fleets/f", #"{"name":"F"}"#),
                 ("PATCH", "/fleets/f/resources/u", #"{"buffer_seconds":1}"#),
                 ("DELETE", "/fleets/f/resources/u", nil), ("DELETE", path + "/members/f", nil),
-                ("DELETE", "/fleets/f", nil), ("DELETE", path, nil),
+                ("DELETE", "/fleets/f", nil),
             ]
             for (method, path, body) in changes {
                 try await service.refused(428, "precondition_required", method, path, body)
@@ -156,6 +156,16 @@ struct ApiConditionalTests {
                 let reply = try await service.send(method, path, body, headers: ["If-Match": tag])
                 #expect((200..<300).contains(reply.status), "\(method) \(path): \(reply.body)")
             }
+            // A quota is made by what changes it; what is not there has no state to miss.
+            try await service.ok("POST", path + "/members", #"{"fleet_id":"g"}"#)
+            let quota = path + "/quotas/g/vehicle"
+            let absent = try await service.send("PUT", quota, #"{"nominal":1}"#, headers: ["If-Match": "*"])
+            #expect(absent.code == "precondition_failed", "\(absent.body)")
+            #expect(try await service.send("PUT", quota, #"{"nominal":1}"#).status == 201)
+            try await service.refused(428, "precondition_required", "PUT", quota, #"{"nominal":2}"#)
+            let tag = try #require(try await service.ok("GET", quota).etag)
+            #expect(
+                try await service.send("PUT", quota, #"{"nominal":2}"#, headers: ["If-Match": tag]).status == 200)
             // A key is never changed: there is no state of it that somebody could have missed.
             let key = try await service.created("POST", "/api-keys", #"{"name":"k","roles":["auditor"]}"#, "key_id")
             try await service.ok("DELETE", "/api-keys/\(key)")

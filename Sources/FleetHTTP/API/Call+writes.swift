@@ -36,6 +36,8 @@ struct Write: Sendable {
     var facet = Facet.whole
     /// The object that `If-Match` speaks of; nil for what does not exist before.
     var target: (@Sendable (Ledger) throws(FleetError) -> Entity)?
+    /// What `target` throws where the object does not exist yet and is made, which `If-Match` is no condition of.
+    var absence: ErrorCode?
     let decide: Decide
     /// What is left to do after it, where that may be something.
     var obligations: (@Sendable (Entity, Ledger) -> [Obligation])?
@@ -46,6 +48,18 @@ struct Write: Sendable {
     var identities: [WriteIdentity] = []
     /// What is sealed in the object, for the answer.
     var opened: @Sendable (Entity) async throws -> String? = { _ in nil }
+}
+
+extension Write {
+    /// The object that `If-Match` speaks of; nil where there is none, or none yet.
+    fileprivate func found(in ledger: Ledger) throws(FleetError) -> Entity? {
+        do throws(FleetError) {
+            return try target?(ledger)
+        } catch {
+            guard error.code == absence, error.crossed == nil else { throw error }
+            return nil
+        }
+    }
 }
 
 /// A name that the caller gave to what it asks for: asked for again within a day, it is the same.
@@ -69,14 +83,18 @@ extension Call {
         let claims = try await claims(body, write.identities)
         if case .replay(let position) = claims { return try await replay(write, position) }
         try await prepare()
-        let condition = try condition(hasTarget: write.target != nil)
+        let condition = try condition(hasTarget: write.target != nil && write.absence == nil)
+        let isRequired = api.requiresIfMatch && write.absence != nil
         let view = view
         let command = Command(
             operation: write.operation, principal: principal, object: path, requestID: request.identity.requestID,
             dryRun: isDryRun, claims: claims.fresh
         ) { (ledger, context) throws(FleetError) in
-            if let condition, let target = write.target {
-                try condition.require(ETag(of: view.bytes(of: try target(ledger), write.facet, in: ledger)))
+            if condition != nil || isRequired, let target = try write.found(in: ledger) {
+                guard let condition else { throw Self.preconditionRequired }
+                try condition.require(ETag(of: view.bytes(of: target, write.facet, in: ledger)))
+            } else if condition != nil, write.absence != nil {
+                throw FleetError(.preconditionFailed, "The object that If-Match names is not there.")
             }
             let entity = try write.decide(&ledger, &context)
             var decision = Decision(entity)
@@ -115,10 +133,13 @@ extension Call {
 
     // MARK: If-Match
 
+    private static let preconditionRequired = FleetError(
+        .preconditionRequired, "Send If-Match with the ETag of the object that you saw.")
+
     func condition(hasTarget: Bool) throws(FleetError) -> TagCondition? {
         guard let header = request.headers[.ifMatch] else {
             guard !(hasTarget && api.requiresIfMatch && endpoint.method != .post) else {
-                throw FleetError(.preconditionRequired, "Send If-Match with the ETag of the object that you saw.")
+                throw Self.preconditionRequired
             }
             return nil
         }

@@ -24,7 +24,7 @@ enum QuotaRoutes {
             borrowingLimit: body.integer("borrowing_limit"), weight: body.integer("weight") ?? 1)
         let member = key.member
         return try await call.perform(
-            Write(operation: "quota.set", kind: .quota, target: target(key, call)) {
+            Write(operation: "quota.set", kind: .quota, target: target(key, call), absence: .quotaNotFound) {
                 (ledger, context) throws(FleetError) in
                 try ledger.setQuota(key, draft, &context)
             } answer: { entity in
