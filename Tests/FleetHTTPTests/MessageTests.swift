@@ -343,7 +343,9 @@ struct MessageTests {
             let chosen = try await service.ok("GET", path + "?source_fleet_id=blue", key: .some(stage.key("red")))
             #expect(chosen.text("source_fleet_id") == "blue")
             await service.advance(by: 86_401)
-            try await service.refused(409, "message_exists", "POST", "/messages", body, key: .some(stage.key("red")))
+            for path in ["/messages", "/messages?dry_run=true"] {
+                try await service.refused(409, "message_exists", "POST", path, body, key: .some(stage.key("red")))
+            }
         }
     }
 

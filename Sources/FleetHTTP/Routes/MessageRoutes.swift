@@ -62,9 +62,9 @@ enum MessageRoutes {
         // An id is the same in either case.
         asked["message_id"] = id.map { .string($0.description) }
         // Looked at before the claims are: of two at once, the second then finds the first among those.
-        let isKnown = try await isKnown(id, from: source, call)
+        let isTaken = try await isTaken(id, from: source, call)
         return try await call.perform(write, body: asked) {
-            guard !isKnown || call.isDryRun else {
+            guard !isTaken else {
                 throw FleetError(.messageExists, "This fleet sent a message under this id before.")
             }
         }
@@ -82,11 +82,13 @@ enum MessageRoutes {
             refusal: FleetError(.nonceReused, "This nonce was used before."), isAnsweredAgain: false)
     }
 
-    /// Whether the id is taken: it tells what is sent again apart for a day, and names what was sent for ever.
-    private static func isKnown(_ id: Message.ID?, from source: Fleet.ID, _ call: Call) async throws -> Bool {
+    /// Whether the id is taken: it tells what is sent again apart for a day, and names what was sent for ever. Within the day
+    /// a dry run, which has no identity, is that of what is sent again.
+    private static func isTaken(_ id: Message.ID?, from source: Fleet.ID, _ call: Call) async throws -> Bool {
         guard let id else { return false }
         let known = try await stored { () throws(StoreError) in try await call.api.store.messages(id) }
-        return known.contains { $0.source == source }
+        let day = call.api.environment.now() - IdempotencyRecord.lifetime
+        return known.contains { $0.source == source && !(call.isDryRun && $0.createdAt > day) }
     }
 
     /// Bytes of a body besides its content: none of its other members is long.
