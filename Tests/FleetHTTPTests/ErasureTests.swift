@@ -35,6 +35,23 @@ struct ErasureTests {
         }
     }
 
+    @Test("A change of a contact that is asked for again is answered as it was")
+    func contactAgain() async throws {
+        try await TestService.run { service in
+            try await service.ok("POST", "/fleets", Self.fleet)
+            func change(_ contact: String, _ key: String) async throws -> TestService.Reply {
+                try await service.send(
+                    "PATCH", "/fleets/north", #"{"contact":\#(contact)}"#, headers: ["Idempotency-Key": key])
+            }
+            let first = try await change(#"{"email":"one@north.example"}"#, "first-0123456789")
+            let second = try await change(#"{"phone":"+46 1"}"#, "second-0123456789")
+            #expect(second["contact"]?.objectValue?.text("phone") == "+46 1")
+            let again = try await change(#"{"email":"one@north.example"}"#, "first-0123456789")
+            #expect(again.headers["idempotency-replayed"] == "true")
+            #expect(again.bytes == first.bytes && again.etag == first.etag, "\(again.body)")
+        }
+    }
+
     @Test(
         "A contact that is none is told all its faults",
         arguments: [

@@ -85,7 +85,8 @@ enum FleetRoutes {
         if let contact = body["contact"], let fleet = try await ownFleet(id, call) {
             let (change, text) = try await change(of: fleet, with: contact, call)
             patch.contact = change
-            opened = { _ in text }
+            // In a dry run nothing is sealed.
+            if call.isDryRun { opened = { _ in text } }
             asked = try await call.fingerprint(body, sealing: "contact", of: id, generation: fleet.keyGeneration)
         }
         let decided = patch
