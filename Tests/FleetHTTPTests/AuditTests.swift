@@ -132,6 +132,42 @@ struct AuditTests {
         }
     }
 
+    @Test("Who has not the right at all is recorded towards the owner of what it named, by whatever id")
+    func ofWhatIsNamed() async throws {
+        try await SharingStage.run(level: "none") { stage in
+            let service = stage.service
+            try await stage.offer("owner", ["a"])
+            let made = try await stage.allocate(["quantity": 1])
+            let lease = try #require(made.rows("leases").first).text("sharing_id")
+            let webhook = try await service.ok(
+                "POST", "/webhooks", #"{"url":"http://127.0.0.1:9/","event_types":["fleet.updated"]}"#,
+                key: .some(stage.key(.owner))
+            ).text("webhook_id")
+            let viewer = try await service.key([.fleetViewer], fleets: [apiName("rival")])
+            for (method, path, owner) in [
+                ("POST", "/resource-sharing/\(lease)/revoke", "owner"),
+                ("DELETE", "/allocations/\(made.text("allocation_id"))", "borrower"),
+                ("DELETE", "/webhooks/\(webhook)", "owner"),
+            ] {
+                let before = try await service.audit("outcome=denied").count
+                try await service.refused(403, "permission_denied", method, path, key: .some(viewer))
+                await service.advance(by: 60)
+                try await eventually { try await service.audit("outcome=denied").count > before }
+                let record = try #require(try await service.audit("outcome=denied").last)
+                #expect(record.text("protected_fleet_id") == owner, "\(path)")
+                // What is not there is nobody's, and whose own it is crosses nothing.
+                let absent = path.replacing(/[0-9a-f-]{36}/, with: "00000000-0000-4000-8000-000000000000")
+                try await service.refused(403, "permission_denied", method, absent, key: .some(viewer))
+            }
+            let own = try await service.key([.fleetViewer], fleets: [apiName("owner")])
+            try await service.refused(
+                403, "permission_denied", "POST", "/resource-sharing/\(lease)/revoke", key: .some(own))
+            await service.advance(by: 60)
+            let denied = try await service.audit("outcome=denied")
+            #expect(denied.count == 3, "\(denied)")
+        }
+    }
+
     @Test("What an administrator writes, and reads of a sealed fleet, is noted as privileged")
     func privileged() async throws {
         try await Stage.run { stage in

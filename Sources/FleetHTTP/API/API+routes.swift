@@ -21,7 +21,7 @@ extension API {
     private func answer(_ call: Call) async throws -> Response {
         let endpoint = call.endpoint
         if case .permission(let permission) = endpoint.access, !call.principal.mayHold(permission) {
-            try await call.noteFleetOfPath(action: permission)
+            try await call.noteOwnersOfPath(action: permission)
             throw FleetError.denied(permission)
         }
         try call.checkParameters()

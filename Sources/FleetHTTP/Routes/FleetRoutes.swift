@@ -220,14 +220,6 @@ extension Call {
         return (fleet, disclosure)
     }
 
-    /// Who is refused before anything was looked at may have aimed at somebody else's fleet all the same.
-    func noteFleetOfPath(action: Permission) async throws(FleetError) {
-        guard endpoint.path.contains("{fleet_id}") else { return }
-        let id: Fleet.ID = try name("fleet_id")
-        let fleet = try await stored { () throws(StoreError) in try await api.store.fleet(id) }
-        if fleet != nil { note(.violationBlocked, towards: id, action: action) }
-    }
-
     /// A platform administrator sees sealed fleets too, but not unseen: the audit log has each such read.
     func notePrivilege(towards owners: Set<Fleet.ID>, action: Permission) async throws(FleetError) {
         guard principal.isAdmin else { return }
