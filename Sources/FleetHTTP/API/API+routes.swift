@@ -11,8 +11,7 @@ extension API {
             if let principal { request.caller.principal = self.callerHash(principal) }
             let call = Call(
                 request, principal: principal, query: try request.query(allowed), endpoint: endpoint, api: self)
-            if self.replica.isFollower { return try await self.follow(call) }
-            return try await self.answer(call)
+            return try await self.respond(to: call)
         }
     }
 
@@ -30,18 +29,23 @@ extension API {
         return try await endpoint.handler(call)
     }
 
-    /// The answer where another process decides: reads are answered here, as far as they need nothing that only the
-    /// writer has; all else is for it.
-    private func follow(_ call: Call) async throws -> Response {
-        if !call.endpoint.isWrite {
-            let result: Result<Response, any Error>
-            do { result = .success(try await answer(call)) } catch { result = .failure(error) }
-            // The writer's memory was asked for, or a crossing is to be noted. And what is absent is told by whoever tells
-            // what is hidden, as late and in the same words.
-            let code = (result.failure as? FleetError)?.code
-            let isForWriter = call.isForWriter || code == .shuttingDown || code?.isOfAbsence == true
-            if !isForWriter { return try result.get() }
+    /// Where another process decides, reads are answered here as far as they need nothing that only the writer has; all else
+    /// is for it.
+    private func respond(to call: Call) async throws -> Response {
+        if call.endpoint.isWrite {
+            return try await replica.isFollower ? forward(call) : answer(call)
         }
+        let result: Result<Response, any Error>
+        do { result = .success(try await answer(call)) } catch { result = .failure(error) }
+        // A crossing is to be noted, also where another was elected only meanwhile; or the writer's memory was asked for. And
+        // what is absent is told by whoever tells what is hidden, as late and in the same words.
+        let code = (result.failure as? FleetError)?.code
+        let isForWriter =
+            call.takeWhatIsForWriter() || replica.isFollower && (code == .shuttingDown || code?.isOfAbsence == true)
+        return try await isForWriter ? forward(call) : result.get()
+    }
+
+    private func forward(_ call: Call) async throws -> Response {
         let request = call.request
         let body = try await request.bytes()
         let isRepeatable = !call.endpoint.isWrite || call.isDryRun || call.hasIdempotencyKey

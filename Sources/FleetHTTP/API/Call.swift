@@ -193,9 +193,6 @@ package final class Call: Sendable {
         error.crossed.map { crossing(error, of: $0, action: action) } ?? error
     }
 
-    /// Whether something was to be noted that only the writer can.
-    var isForWriter: Bool { isBeyondFollowers.load(ordering: .acquiring) }
-
     /// Leaves it to the writer to record what the caller is about to be shown, where that is another process.
     ///
     /// - Returns: whether it is.
