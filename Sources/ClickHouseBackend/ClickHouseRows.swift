@@ -122,11 +122,13 @@ struct RowBuffer {
 }
 
 extension JSONWriter {
-    /// Seconds with three digits behind the point.
+    /// Ten digits of seconds, the year 2286 at the latest, and three behind the point: of fewer ClickHouse may take the first
+    /// four for a year, and more it does not read.
     fileprivate mutating func time(_ name: StaticString, _ time: Timestamp?) {
         guard let time else { return }
-        let rest = String(time.milliseconds % 1000 + 1000).dropFirst()
-        field(name, "\(time.milliseconds / 1000).\(rest)")
+        let milliseconds = min(max(0, time.milliseconds), 9_999_999_999_999)
+        let digits = String(milliseconds + 10_000_000_000_000).dropFirst()
+        field(name, "\(digits.dropLast(3)).\(digits.suffix(3))")
     }
 
     fileprivate mutating func columns(of entity: Entity) {

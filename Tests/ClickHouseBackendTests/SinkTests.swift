@@ -33,6 +33,28 @@ extension ClickHouseTests {
             }
         }
 
+        @Test(
+            "takes a metric of any time, of before years had four digits of seconds and of after all that it can tell")
+        func anyTime() async throws {
+            try await ClickHouseServer.database { settings, server in
+                try await SinkStage.run(settings) { stage in
+                    let federation = try await stage.found()
+                    let times = [
+                        "1970-01-01T00:00:00Z", "1970-01-01T00:30:00Z", "2001-09-09T01:46:40Z", "9999-12-31T23:59:59Z",
+                    ]
+                    for time in times {
+                        let made = try await stage.service.send(
+                            "POST", "/metrics",
+                            #"{"federation_id":"\#(federation)","metric_type":"own","metric_value":1,"#
+                                + #""metric_unit":"one","calculated_at":"\#(time)"}"#)
+                        #expect(made.status == 201, "\(time)")
+                    }
+                    try await stage.catchUp()
+                    try await stage.expectExact(server)
+                }
+            }
+        }
+
         @Test("killed after an insert and before its cursor was kept, it sends again, and nothing counts twice")
         func killedBeforeItsCursor() async throws {
             try await ClickHouseServer.database { settings, server in
