@@ -12,6 +12,8 @@ package final class ClickHouse: AnalyticsStore {
     private let settings: ClickHouseSettings
     /// What stands in the way although it answers, since it was last asked to do something.
     private let obstacle = Mutex<ClickHouseError?>(nil)
+    /// Names how often the log was handed on from its beginning, where it was more than once.
+    private let feed = Mutex("")
 
     package init(_ settings: ClickHouseSettings, limits: ClickHouseLimits = ClickHouseLimits()) {
         self.settings = settings
@@ -75,6 +77,8 @@ package final class ClickHouse: AnalyticsStore {
                 try await client.change("INSERT INTO fleet_migrations (version) SELECT {version:UInt32}", parameters)
             }
             try await expire()
+            let current = try await setting("feed") ?? ""
+            feed.withLock { $0 = current }
             if let last = try await last(), try await !isOfLog(last) {
                 throw ClickHouseError.unusable(
                     """
@@ -107,7 +111,14 @@ package final class ClickHouse: AnalyticsStore {
 
     private func expire() async throws {
         let days = String(settings.retentionDays)
-        guard try await setting("retention_days") != days else { return }
+        let before = try await setting("retention_days")
+        guard before != days else { return }
+        // What is gone by the old limit is handed on again, from the beginning of the log.
+        if let before, Int(before).map({ $0 < settings.retentionDays }) ?? true {
+            // Of before the tables know the batches, and would take them for there.
+            try await set("feed", String(UInt64.random(in: .min ... .max), radix: 16))
+            try await client.change("TRUNCATE TABLE progress")
+        }
         for statement in ClickHouseSchema.expiries(days: settings.retentionDays) { try await client.change(statement) }
         try await set("retention_days", days)
     }
@@ -157,7 +168,8 @@ package final class ClickHouse: AnalyticsStore {
 
     package func insert(_ batch: AnalyticsBatch) async throws {
         let rows = ClickHouseRows(batch)
-        let token = batch.token
+        let feed = feed.withLock { $0 }
+        let token = feed.isEmpty ? batch.token : "\(feed)-\(batch.token)"
         let tables: [(ClickHouseSQL, RowBuffer)] = [
             ("INSERT INTO events FORMAT JSONEachRow", rows.events),
             ("INSERT INTO leases FORMAT JSONEachRow", rows.leases),

@@ -12,11 +12,17 @@ extension ClickHouseTests {
         @Test("its tables are made once, whoever asks how often, and expire as was last said")
         func migrate() async throws {
             try await ClickHouseServer.database { settings, server in
-                for days in [400, 400, 500] {
+                // Whether the log is to be handed on anew: where more is to be kept than was.
+                for (days, isAnew) in [(600, false), (400, false), (400, false), (500, true)] {
                     var changed = settings
                     changed.retentionDays = days
                     try await Self.with(changed) { clickHouse in try await clickHouse.migrate(for: "one") { _ in true }
                     }
+                    let places = try await server.ask(
+                        "SELECT count() FROM progress FINAL FORMAT TabSeparated", in: settings.database)
+                    #expect(places == (isAnew || days == 600 ? "0" : "1"))
+                    _ = try await server.ask(
+                        "INSERT INTO progress (sink, position) SELECT 'events', 7", in: settings.database)
                 }
                 let made = "SELECT count(), max(version) FROM fleet_migrations FORMAT TabSeparated"
                 #expect(try await server.ask(made, in: settings.database) == "1\t1")
