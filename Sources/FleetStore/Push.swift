@@ -164,7 +164,8 @@ extension Store {
             INSERT INTO sink_cursors (sink, position) VALUES (\(sink.text), \(position)) \
             ON CONFLICT (sink) DO UPDATE SET position = excluded.position WHERE excluded.position > sink_cursors.position
             """)
-        try await database.commit(guardTerm(epoch) + pushes.map(\.upsert) + [cursor])
+        let guards = guardTerm(epoch).map { sink.isOfWebhook ? $0.deferrable : $0 }
+        try await database.commit(guards + pushes.map(\.upsert) + [cursor])
     }
 
     /// Those of a sink that are to be tried again, oldest first.

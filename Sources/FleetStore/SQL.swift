@@ -22,6 +22,15 @@ package struct SQL: Sendable {
         return copy
     }
 
+    /// Whether the batch that it begins may wait: of those of webhooks' sinks there may be thousands at once.
+    package private(set) var isDeferrable = false
+
+    package var deferrable: SQL {
+        var copy = self
+        copy.isDeferrable = true
+        return copy
+    }
+
     package init(_ name: StaticString, _ fragment: Fragment) {
         self.name = name
         text = fragment.text

@@ -13,8 +13,9 @@ package import FleetStore
 /// because a connection had ended, as far as the retries' budget goes. A commit whose answer was lost is never tried again:
 /// it may have happened.
 package final class PostgresDatabase: SQLDatabase, Sendable {
-    /// The writer's batches and those of the sinks do not wait for each other.
+    /// The writer's batches and the election do not wait for each other, nor for the one that commits what webhooks' sinks keep.
     private static let committerCount = 2
+    private static let deferringCount = 1
     /// How long a connection is tried for anew. Longer than a server takes that is restarted, shorter than the patience of
     /// who waits for an answer.
     private static let connectPatience = Duration.seconds(2)
@@ -25,6 +26,7 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
     package let dialect = Dialect.postgres
     private let configuration: PostgresConfiguration
     private let committers = ConnectionPool(count: committerCount)
+    private let deferring = ConnectionPool(count: deferringCount)
     private let readers: ConnectionPool
     private let retries: RetryBudget
 
@@ -44,12 +46,12 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
     private init(_ configuration: PostgresConfiguration) {
         self.configuration = configuration
         readers = ConnectionPool(count: configuration.readers)
-        let connections = configuration.readers + Self.committerCount
+        let connections = configuration.readers + Self.committerCount + Self.deferringCount
         retries = configuration.retries ?? RetryBudget(.init(reserve: Double(connections * Self.retriesPerConnection)))
     }
 
     package func commit(_ batch: [SQL]) async throws(StoreError) {
-        _ = try await run(batch, as: .batch, on: committers)
+        _ = try await run(batch, as: .batch, on: batch.first?.isDeferrable == true ? deferring : committers)
     }
 
     package func read(_ queries: [SQL], within scope: RowScope?) async throws(StoreError) -> [[SQLRow]] {
@@ -62,6 +64,7 @@ package final class PostgresDatabase: SQLDatabase, Sendable {
     }
 
     package func close() async {
+        await deferring.close()
         await committers.close()
         await readers.close()
     }

@@ -93,12 +93,18 @@ struct WriterGuardTests {
         }
     }
 
-    @Test("is renewed, and the end of the log is told, while callers' reads hold every connection that is theirs")
+    @Test(
+        "is renewed, and the end of the log is told, while callers' reads and what sinks keep hold every connection that is theirs"
+    )
     func urgent() async throws {
         try await withSeat { store, seat in
             let nap = SQL("test.nap", "SELECT CAST(1 AS BIGINT) FROM pg_sleep(2)")
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for _ in 0..<8 { group.addTask { _ = try await store.database.read(nap) } }
+                for _ in 0..<8 {
+                    group.addTask { _ = try await store.database.read(nap) }
+                    // What sinks keep, of which there may be thousands.
+                    group.addTask { try await store.database.commit([nap.deferrable]) }
+                }
                 try await Task.sleep(for: .milliseconds(200))
                 let begin = ContinuousClock.now
                 let renewed = try await store.claimSeat(holder: "one", url: "http://one", for: 60)

@@ -101,7 +101,7 @@ struct WebhookSink {
         // What arrived while it ended.
         await settle(inbox.take())
         // A changed filter is for what comes.
-        if !isStopped {
+        if !isStopped, cursor > storedPosition {
             let (store, name, end, epoch) = (parts.store, name, cursor, parts.orchestrator.epoch)
             // Of its own: a commit that a cancelled task waits for may not happen.
             await Task { try? await store.keep([], of: name, upTo: end, epoch: epoch) }.value
