@@ -99,6 +99,45 @@ struct WebhookTests {
         }
     }
 
+    @Test("is pushed warnings from when it takes messages, and none of before")
+    func takesMessagesLater() async throws {
+        try await WebhookStage.run { stage in
+            let webhook = try await stage.register(types: ["fleet.updated"])
+            let path = "/webhooks/\(webhook.text("webhook_id"))"
+            func warn(_ text: String) async throws {
+                try await stage.send("\"\(text)\"", more: #","class":"safety""#)
+                // Of which the sink's place takes note.
+                try await stage.service.ok("PATCH", "/fleets/blue", #"{"name":"\#(text)"}"#)
+            }
+            func take(_ types: String) async throws {
+                try await stage.service.ok(
+                    "PATCH", path, #"{"event_types":[\#(types)]}"#, key: .some(stage.key("blue")))
+            }
+            func warnings() -> [String] {
+                stage.receiver.requests.compactMap {
+                    $0.event["data"]?.objectValue?["message_content"]?.stringValue
+                }
+            }
+            var expected: [String] = []
+            for round in 0..<2 {
+                try await warn("before \(round)")
+                // The sink has read beyond the warning.
+                try await eventually {
+                    stage.receiver.requests.contains {
+                        $0.event["data"]?.objectValue?.text("name") == "before \(round)"
+                    }
+                }
+                try await take(#""fleet.updated","message.accepted""#)
+                try await warn("since \(round)")
+                expected.append("since \(round)")
+                let wanted = expected
+                try await eventually { warnings().count >= wanted.count }
+                #expect(warnings() == wanted)
+                try await take(#""fleet.updated""#)
+            }
+        }
+    }
+
     @Test("used up makes a dead letter, which can be put on its way again")
     func deadLetter() async throws {
         try await WebhookStage.run { stage in

@@ -72,8 +72,11 @@ struct WebhookSink {
 
     /// Runs until its task is cancelled, the webhook is disabled, or the replay is over.
     mutating func run() async throws {
-        let first = subject.replay.map { $0.from - 1 } ?? webhook.startsAfter
-        position = try await parts.store.cursor(of: name) ?? first
+        if let stored = try await parts.store.cursor(of: name) {
+            position = stored
+        } else {
+            position = try await subject.start(of: name, parts.store)
+        }
         storedPosition = position
         for push in try await parts.store.pendingPushes(of: name) { append(push) }
         known = Set(try await parts.store.pushPositions(of: name, after: position))

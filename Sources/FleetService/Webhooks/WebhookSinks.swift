@@ -68,10 +68,12 @@ package final class WebhookSinks: Service {
         var sinks: [SinkName: WebhookSink.Subject] = [:]
         var known: Set<SinkName> = []
         for webhook in webhooks.values {
-            known.formUnion([.webhook(webhook.id), .warnings(webhook.id)])
+            // Of one that takes no messages any more the place goes: warnings that it takes again are for what comes.
+            let names =
+                [SinkName.webhook(webhook.id)] + (webhook.takes(.messageAccepted) ? [.warnings(webhook.id)] : [])
+            known.formUnion(names)
             guard webhook.status == .active else { continue }
-            sinks[.webhook(webhook.id)] = WebhookSink.Subject(webhook: webhook)
-            if webhook.takes(.messageAccepted) { sinks[.warnings(webhook.id)] = WebhookSink.Subject(webhook: webhook) }
+            for name in names { sinks[name] = WebhookSink.Subject(webhook: webhook) }
         }
         for replay in replays.values {
             known.insert(.replay(replay.id))
@@ -99,6 +101,7 @@ package final class WebhookSinks: Service {
         } catch {
             parts.logger.error("sinks that are over could not be removed", metadata: ["error": "\(error)"])
         }
+        await placeNew(wanted.sinks.filter { running[$0.key] == nil })
         for (name, subject) in wanted.sinks where running[name] == nil {
             let parts = parts
             // Not of a group, which could not end one alone; `run` waits for all of them.
@@ -117,6 +120,20 @@ package final class WebhookSinks: Service {
                 }
             }
             running[name] = Running(version: subject.webhook.version, task: task)
+        }
+    }
+
+    /// Stores where sinks for warnings begin that have never run, before the other sink of their webhook goes on: from its place
+    /// they would leave out what it is ahead.
+    private func placeNew(_ sinks: [SinkName: WebhookSink.Subject]) async {
+        do throws(StoreError) {
+            for (name, subject) in sinks {
+                guard case .warnings = name, try await parts.store.cursor(of: name) == nil else { continue }
+                let start = try await subject.start(of: name, parts.store)
+                try await parts.store.keep([], of: name, upTo: start, epoch: parts.orchestrator.epoch)
+            }
+        } catch {
+            parts.logger.error("a sink for warnings has no place yet", metadata: ["error": "\(error)"])
         }
     }
 

@@ -17,6 +17,14 @@ extension WebhookSink {
             return filter
         }
 
+        /// After which event one begins that has never run. Warnings that the webhook takes only since it was changed are for what
+        /// comes.
+        func start(of name: SinkName, _ store: Store) async throws(StoreError) -> Int64 {
+            if let replay { return replay.from - 1 }
+            guard case .warnings = name, webhook.version > 1 else { return webhook.startsAfter }
+            return try await store.cursor(of: .webhook(webhook.id)) ?? webhook.startsAfter
+        }
+
         /// Whether the event makes another of the webhook: what comes after it is for the sink of that one, which begins
         /// where this one ends.
         func isReplaced(by event: Event) -> Bool {
