@@ -17,7 +17,14 @@ enum EncryptionKeyFile {
         }
         guard isFirst else { throw VaultError.wrongKey }
         let key = KeyEncryptionKey.make()
-        try Secret.write(key.text, to: path)
+        let draft = path + "." + UUID().uuidString
+        try Secret.write(key.text, to: draft)
+        defer { unlink(draft) }
+        // Of several that start first in one directory, all go by the key of one.
+        if link(draft, path) == 0 { return (key, true) }
+        if errno == EEXIST { return (try Settings.encryptionKey(inFile: path, named: path), false) }
+        // A file system without links.
+        guard rename(draft, path) == 0 else { throw SettingsError("DATA_DIR", "cannot be written to") }
         return (key, true)
     }
 }
