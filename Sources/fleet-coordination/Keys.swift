@@ -33,10 +33,22 @@ struct Keys: AsyncParsableCommand {
                     try Settings.encryptionKey(inFile: made, named: made)
                 }
             let new = try Settings.encryptionKey(inFile: newKeyFile, named: "--new-key-file")
+            try await requireNobodyServes(settings)
             let keys = try await KeyStore.open(settings)
             let count = try await Vault.rewrap(keys, from: old, to: new)
             await keys.database.close()
             print("\(count) data keys are wrapped by the key in \(newKeyFile)")
+        }
+
+        /// Replicas would go on to make keys that the old one wraps. A file its own lock guards.
+        private func requireNobodyServes(_ settings: Settings) async throws {
+            guard case .postgres = settings.database else { return }
+            let store = try await Store.openForReading(settings)
+            let isServed = try await store.writerSeat().isHeld
+            await store.database.close()
+            guard !isServed else {
+                throw SettingsError("DATABASE_URL", "is served by a replica; stop all of them first")
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ final class ReplicaSet {
 
     private let database: ScratchPostgres
     private let directory: ScratchDirectory
-    private let keyFile: String
+    let keyFile: String
     private let settings: [String: String]
     private(set) var replicas: [ServiceProcess] = []
 
