@@ -122,7 +122,7 @@ struct Service {
         let replica = api.replica
         var main = server(Router.endpoints.map(api.route), edge, settings.port)
         main.beforeServerStarts {
-            while !replica.isReady { try await Task.sleep(for: .milliseconds(2)) }
+            while !replica.isReady, !Task.isShuttingDownGracefully { try await Task.sleep(for: .milliseconds(2)) }
         }
         var servers = [Listener(variable: "PORT", port: settings.port, host: settings.host, server: main)]
         if let port = settings.metricsPort {
