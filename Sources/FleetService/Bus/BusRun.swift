@@ -3,6 +3,8 @@ import FleetStore
 
 /// One run of a `BusSink`: reads the log on, and hands it to the bus.
 struct BusRun {
+    /// Topics that are prepared in one go.
+    private static let topicsAtOnce = 100
     private static let records = MetricsRegistry.Name(
         "fleet_bus_records_total", help: "Records handed to the bus, by what came of them.")
 
@@ -123,11 +125,14 @@ struct BusRun {
         }
         let wanted = [parts.topics.events] + federations.map(parts.topics.messages)
         let bus = parts.bus
-        try await bus.breaker.run {
-            try await bus.reach()
-            try await bus.prepare(wanted)
+        try await bus.breaker.run { try await bus.reach() }
+        // Some at a time: a stop waits for one of these at most.
+        for start in stride(from: 0, to: wanted.count, by: Self.topicsAtOnce) {
+            try Task.checkCancellation()
+            let some = Array(wanted[start..<min(start + Self.topicsAtOnce, wanted.count)])
+            try await bus.breaker.run { try await bus.prepare(some) }
+            prepared.formUnion(some)
         }
-        prepared.formUnion(wanted)
         hasBegun = true
     }
 
