@@ -43,26 +43,13 @@ struct KafkaFaultTests {
         let bus = try brokers.bus { $0.limits.patience = .milliseconds(1200) }
         let topic = try await brokers.topic("events", by: bus)
         let records = (1...Self.count).map { BusRecord.numbered($0, in: topic) }
-        let stored = Atomic(0)
-        let flapping = Task {
-            var outages = 0
-            while !Task.isCancelled {
-                try cluster.setDown()
-                // In turn shorter and longer than a batch is waited for.
-                try? await Task.sleep(for: .milliseconds(outages.isMultiple(of: 2) ? 300 : 1500))
-                try cluster.setUp()
-                outages += 1
-                let before = stored.load(ordering: .relaxed)
-                while !Task.isCancelled, stored.load(ordering: .relaxed) == before {
-                    try? await Task.sleep(for: .milliseconds(5))
-                }
-            }
-            return outages
-        }
-        let failures = try await publish(records, to: bus, batch: 300) { stored.add($0, ordering: .relaxed) }
-        flapping.cancel()
-        let outages = try await flapping.value
-        #expect(outages > 2 && !failures.isEmpty)
+        let outages = Outages(cluster)
+        outages.begin()
+        let ending = Task { await outages.end() }
+        let failures = try await publish(records, to: bus, batch: 300) { if $0 > 0 { outages.begin() } }
+        ending.cancel()
+        await ending.value
+        #expect(outages.count == 4 && !failures.isEmpty)
         try cluster.setUp()
         try await expectWhole(topic, cluster)
         await bus.close()
@@ -154,5 +141,34 @@ struct KafkaFaultTests {
         #expect(await task.value.failure != nil)
         #expect(ContinuousClock.now - start < .seconds(15))
         await bus.close()
+    }
+}
+
+/// Four of them, in turn longer and shorter than a batch is waited for.
+private final class Outages: Sendable {
+    private let cluster: MockCluster
+    private let state = Mutex((count: 0, isDown: false))
+
+    init(_ cluster: MockCluster) { self.cluster = cluster }
+
+    var count: Int { state.withLock { $0.count } }
+
+    func begin() {
+        state.withLock { state in
+            guard !state.isDown, state.count < 4 else { return }
+            state = (state.count + 1, true)
+            try? cluster.setDown()
+        }
+    }
+
+    /// Ends each after its time, until its task is cancelled.
+    func end() async {
+        while !Task.isCancelled {
+            let (count, isDown) = state.withLock { $0 }
+            try? await Task.sleep(for: .milliseconds(!isDown ? 5 : count.isMultiple(of: 2) ? 300 : 1500))
+            guard isDown else { continue }
+            try? cluster.setUp()
+            state.withLock { $0.isDown = false }
+        }
     }
 }
