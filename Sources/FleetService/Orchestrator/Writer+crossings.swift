@@ -31,8 +31,10 @@ extension Writer {
     }
 
     /// Looks up what was in doubt, and has what is not in the log recorded again.
-    mutating func settleDoubts(_ crossings: CrossingLog) async {
-        guard !doubted.isEmpty else { return }
+    ///
+    /// - Returns: whether nothing is in doubt any more. Before that nothing may be recorded, which might get the same id.
+    mutating func settleDoubts(_ crossings: CrossingLog) async -> Bool {
+        guard !doubted.isEmpty else { return true }
         var left: [DoubtedCrossings] = []
         for doubt in doubted {
             guard let isStored = try? await store.holds(doubt.event, at: doubt.position) else {
@@ -42,5 +44,6 @@ extension Writer {
             if !isStored { crossings.putBack(doubt.entries) }
         }
         doubted = left
+        return left.isEmpty
     }
 }

@@ -53,9 +53,8 @@ struct Writer {
     mutating func process(
         _ letters: [Mailbox.Letter], crossings: CrossingLog, flushCrossings: Bool, isRead: Bool
     ) async -> Bool {
-        guard await isCurrent(), await regainHearing() else { return refuse(letters) }
+        guard await isCurrent(), await regainHearing(), await settleDoubts(crossings) else { return refuse(letters) }
         renewSigns()
-        await settleDoubts(crossings)
         let start = await recordTime()
         guard !isStale else { return refuse(letters) }
         let entries = crossings.due(at: now, all: flushCrossings)
