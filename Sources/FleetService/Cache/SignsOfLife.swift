@@ -54,6 +54,9 @@ package final class SignsOfLife: Sendable {
         cache.keep(place.seal(text, version: time.milliseconds), as: place.name, for: lifetime, replaces: true)
     }
 
+    /// Waits until what was noted so far has been taken, or is lost.
+    package func catchUp() async { _ = await cache.values([seal.place(Self.listening, "").name]) }
+
     /// Since when each of these fleets has been silent, as far as that can be had: what was left of its interval when somebody
     /// listened last, and told so, is left of it now.
     package func recall(_ fleets: [Fleet.ID], now: Timestamp) async -> [Fleet.ID: Timestamp] {

@@ -2,7 +2,7 @@ import FleetDomain
 import FleetStore
 
 extension Writer {
-    func renewSigns() { hearing.renew(ledger) }
+    func renewSigns() async { await hearing.renew(ledger) }
 
     /// Where the database could not be asked, the signs of fleets were refused: once it can be again, before anybody is
     /// called silent, each has its interval from now on.
@@ -12,7 +12,7 @@ extension Writer {
         guard hearing.isLost else { return true }
         do throws(StoreError) {
             try await store.confirmWriter(epoch, logEnd: ledger.position)
-            hearing.regain(with: &ledger, now: now)
+            await hearing.regain(with: &ledger, now: now)
             return true
         } catch {
             return !error.isOfReaching

@@ -54,7 +54,7 @@ struct Writer {
         _ letters: [Mailbox.Letter], crossings: CrossingLog, flushCrossings: Bool, isRead: Bool
     ) async -> Bool {
         guard await isCurrent(), await regainHearing(), await settleDoubts(crossings) else { return refuse(letters) }
-        renewSigns()
+        await renewSigns()
         let start = await recordTime()
         guard !isStale else { return refuse(letters) }
         let entries = crossings.due(at: now, all: flushCrossings)
