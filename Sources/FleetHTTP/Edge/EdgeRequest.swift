@@ -47,9 +47,7 @@ package final class EdgeRequest: Sendable {
 
     /// The same request, whose body was read already.
     func with(body: ByteBuffer) -> EdgeRequest {
-        EdgeRequest(
-            Request(head: http.head, body: RequestBody(buffer: body)), identity, context, limits: limits, route: route,
-            captures: captures, captureNames: captureNames, caller: caller)
+        with(Request(head: http.head, body: RequestBody(buffer: body)))
     }
 
     /// The question of the same caller for something else.
@@ -58,10 +56,13 @@ package final class EdgeRequest: Sendable {
         head.method = .get
         head.path = target
         head.headerFields[.accept] = "application/json"
-        return EdgeRequest(
-            Request(head: head, body: RequestBody(buffer: ByteBuffer())), identity, context, limits: limits,
-            route: route,
-            captures: captures, captureNames: captureNames, caller: caller)
+        return with(Request(head: head, body: RequestBody(buffer: ByteBuffer())))
+    }
+
+    private func with(_ http: Request) -> EdgeRequest {
+        EdgeRequest(
+            http, identity, context, limits: limits, route: route, captures: captures, captureNames: captureNames,
+            caller: caller)
     }
 
     /// The capture of that name.
