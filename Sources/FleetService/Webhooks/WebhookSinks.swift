@@ -94,14 +94,7 @@ package final class WebhookSinks: Service {
             running[name] = nil
             progress.forget(name)
         }
-        do throws(StoreError) {
-            for name in try await parts.store.sinks() where name.isOfWebhook && !wanted.known.contains(name) {
-                try await parts.store.retire(name, at: parts.environment.now(), epoch: parts.orchestrator.epoch)
-            }
-        } catch {
-            parts.logger.error("sinks that are over could not be removed", metadata: ["error": "\(error)"])
-        }
-        await placeNew(wanted.sinks.filter { running[$0.key] == nil })
+        await settlePlaces(wanted.sinks, known: wanted.known)
         for (name, subject) in wanted.sinks where running[name] == nil {
             let parts = parts
             // Not of a group, which could not end one alone; `run` waits for all of them.
@@ -123,17 +116,22 @@ package final class WebhookSinks: Service {
         }
     }
 
-    /// Stores where sinks for warnings begin that have never run, before the other sink of their webhook goes on: from its place
-    /// they would leave out what it is ahead.
-    private func placeNew(_ sinks: [SinkName: WebhookSink.Subject]) async {
+    /// Removes the places of sinks that are over. Stores where those for warnings begin that have never run, before the other
+    /// sink of their webhook goes on: from its place they would leave out what it is ahead.
+    private func settlePlaces(_ wanted: [SinkName: WebhookSink.Subject], known: Set<SinkName>) async {
+        let epoch = parts.orchestrator.epoch
         do throws(StoreError) {
-            for (name, subject) in sinks {
-                guard case .warnings = name, try await parts.store.cursor(of: name) == nil else { continue }
+            let placed = Set(try await parts.store.sinks())
+            for name in placed where name.isOfWebhook && !known.contains(name) {
+                try await parts.store.retire(name, at: parts.environment.now(), epoch: epoch)
+            }
+            for (name, subject) in wanted where !placed.contains(name) {
+                guard case .warnings = name else { continue }
                 let start = try await subject.start(of: name, parts.store)
-                try await parts.store.keep([], of: name, upTo: start, epoch: parts.orchestrator.epoch)
+                try await parts.store.keep([], of: name, upTo: start, epoch: epoch)
             }
         } catch {
-            parts.logger.error("a sink for warnings has no place yet", metadata: ["error": "\(error)"])
+            parts.logger.error("the places of sinks could not be settled", metadata: ["error": "\(error)"])
         }
     }
 
