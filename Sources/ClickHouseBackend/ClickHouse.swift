@@ -12,7 +12,7 @@ package final class ClickHouse: AnalyticsStore {
     private let settings: ClickHouseSettings
     /// What stands in the way although it answers, since it was last asked to do something.
     private let obstacle = Mutex<ClickHouseError?>(nil)
-    /// Names how often the log was handed on from its beginning, where it was more than once.
+    /// Tells the batches of a log that is handed on anew from those of before; empty the first time.
     private let feed = Mutex("")
 
     package init(_ settings: ClickHouseSettings, limits: ClickHouseLimits = ClickHouseLimits()) {
